@@ -1,0 +1,95 @@
+/**
+ * The hash of a frame's inner flow, from which the outer source port is chosen (RFC 7348 section 5), so
+ * that the underlay spreads flows over its paths and keeps each one in order.
+ *
+ *   TCP, UDP, SCTP        addresses, protocol, ports
+ *   other IP, fragments   addresses, protocol (fragments have no ports but the first, and must stay together)
+ *   everything else       MACs, EtherType
+ *
+ * A frame that is shorter than its headers claim falls back to the next coarser line.
+ */
+
+import { read16, read32 } from './big-endian.ts';
+import * as ethernet from './ethernet.ts';
+import * as ipv4 from './ipv4.ts';
+import * as ipv6 from './ipv6.ts';
+import * as vlan from './vlan.ts';
+
+/** Stands in for the protocol where an IPv6 packet has no transport; 255 is reserved by IANA. */
+const NO_PROTOCOL = 255;
+
+/** An int32, well mixed in all of its bits; the same for all frames of one direction of a flow. */
+export function hash(bytes: Uint8Array, at: number, length: number): number {
+  if (length < ethernet.HEADER_LENGTH) return 0;
+  const end = at + length;
+  const typeAt = vlan.skipTags(bytes, at, end);
+  if (typeAt < 0) return hashEthernet(bytes, at, ethernet.readType(bytes, at));
+  const type = read16(bytes, typeAt);
+  const ip = typeAt + 2;
+  if (type === ethernet.TYPE_IPV4 && isIpv4(bytes, ip, end)) return hashIpv4(bytes, ip, end);
+  if (type === ethernet.TYPE_IPV6 && isIpv6(bytes, ip, end)) return hashIpv6(bytes, ip, end);
+  return hashEthernet(bytes, at, type);
+}
+
+function isIpv4(bytes: Uint8Array, at: number, end: number): boolean {
+  return at + ipv4.MINIMUM_LENGTH <= end && ipv4.readVersion(bytes, at) === 4;
+}
+
+function isIpv6(bytes: Uint8Array, at: number, end: number): boolean {
+  return at + ipv6.HEADER_LENGTH <= end && ipv6.readVersion(bytes, at) === 6;
+}
+
+function hashEthernet(bytes: Uint8Array, at: number, type: number): number {
+  let h = mix(type, read32(bytes, at));
+  h = mix(h, read32(bytes, at + 4));
+  h = mix(h, read32(bytes, at + 8));
+  return finish(h);
+}
+
+function hashIpv4(bytes: Uint8Array, at: number, end: number): number {
+  const protocol = ipv4.readProtocol(bytes, at);
+  const headerLength = ipv4.readHeaderLength(bytes, at);
+  let h = mix(protocol, ipv4.readSource(bytes, at));
+  h = mix(h, ipv4.readDestination(bytes, at));
+  if (headerLength < ipv4.MINIMUM_LENGTH || ipv4.isFragment(bytes, at)) return finish(h);
+  return finish(mixPorts(h, bytes, at + headerLength, end, protocol));
+}
+
+function hashIpv6(bytes: Uint8Array, at: number, end: number): number {
+  const transport = ipv6.findTransport(bytes, at, end);
+  const protocol = transport < 0 ? NO_PROTOCOL : ipv6.transportProtocol(transport);
+  let h = protocol;
+  for (let word = 0; word < 4; word++) {
+    h = mix(h, ipv6.readSource(bytes, at, word));
+    h = mix(h, ipv6.readDestination(bytes, at, word));
+  }
+  if (transport < 0) return finish(h);
+  return finish(mixPorts(h, bytes, ipv6.transportOffset(at, transport), end, protocol));
+}
+
+function mixPorts(h: number, bytes: Uint8Array, at: number, end: number, protocol: number): number {
+  if (!hasPorts(protocol) || at + 4 > end) return h;
+  return mix(h, read32(bytes, at));
+}
+
+/** Protocols whose header starts with source and destination port. */
+function hasPorts(protocol: number): boolean {
+  return (
+    protocol === ipv4.PROTOCOL_TCP ||
+    protocol === ipv4.PROTOCOL_UDP ||
+    protocol === ipv4.PROTOCOL_SCTP
+  );
+}
+
+/** One word more: the multiplier is 2^32 / golden ratio, the shift brings its high bits back down. */
+function mix(h: number, word: number): number {
+  const product = Math.imul(h ^ word, 0x9e3779b1);
+  return product ^ (product >>> 15);
+}
+
+/** The finalizer of MurmurHash3: every input bit changes every output bit with probability near 1/2. */
+function finish(h: number): number {
+  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+  return h ^ (h >>> 16);
+}

@@ -1,0 +1,118 @@
+/**
+ * IPv6 header and the chain of extension headers behind it (RFC 8200).
+ *
+ *    0                   1                   2                   3
+ *    0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
+ *   +-------+---------------+---------------------------------------+
+ *   | ver=6 | traffic class |              flow label               |
+ *   +-------+---------------+-------+---------------+---------------+
+ *   |        payload length         |  next header  |   hop limit   |
+ *   +-------------------------------+---------------+---------------+
+ *   |                       source, 4 words ...                     |
+ *   +---------------------------------------------------------------+
+ *   |                    destination, 4 words ...                   |
+ *   +---------------------------------------------------------------+
+ */
+
+import { read16, read32, write16 } from './big-endian.ts';
+
+export const HEADER_LENGTH = 40;
+
+export const PROTOCOL_ICMPV6 = 58;
+
+const HOP_BY_HOP = 0;
+const ROUTING = 43;
+const FRAGMENT = 44;
+const AUTHENTICATION = 51;
+const DESTINATION_OPTIONS = 60;
+
+/** Every kind of extension header starts with (next header, length), and none is shorter. */
+const MINIMUM_EXTENSION_LENGTH = 8;
+
+/** More than any real packet has; a bound, so that a forged chain costs little. */
+const MAX_EXTENSIONS = 8;
+
+export function readVersion(bytes: Uint8Array, at: number): number {
+  return bytes[at] >>> 4;
+}
+
+export function readTrafficClass(bytes: Uint8Array, at: number): number {
+  return (read16(bytes, at) >>> 4) & 0xff;
+}
+
+export function readFlowLabel(bytes: Uint8Array, at: number): number {
+  return read32(bytes, at) & 0xfffff;
+}
+
+export function readPayloadLength(bytes: Uint8Array, at: number): number {
+  return read16(bytes, at + 4);
+}
+
+export function readNextHeader(bytes: Uint8Array, at: number): number {
+  return bytes[at + 6];
+}
+
+export function readHopLimit(bytes: Uint8Array, at: number): number {
+  return bytes[at + 7];
+}
+
+/** `word` is 0 to 3. */
+export function readSource(bytes: Uint8Array, at: number, word: number): number {
+  return read32(bytes, at + 8 + 4 * word);
+}
+
+/** `word` is 0 to 3. */
+export function readDestination(bytes: Uint8Array, at: number, word: number): number {
+  return read32(bytes, at + 24 + 4 * word);
+}
+
+export function writePayloadLength(bytes: Uint8Array, at: number, length: number): void {
+  write16(bytes, at + 4, length);
+}
+
+/**
+ * Walks the extension headers of the packet at `at` and returns the transport, a small integer to be
+ * read by `transportOffset` and `transportProtocol`, or -1 if there is none: the chain is cut by `end`,
+ * or longer than the bound, or holds a fragment header (any, even of a packet in one piece: RFC 6980
+ * does not want neighbour discovery in those, and the rest of a fragmented packet has no ports).
+ * The transport header itself may still be cut: the caller compares with `end`.
+ */
+export function findTransport(bytes: Uint8Array, at: number, end: number): number {
+  let next = at + HEADER_LENGTH;
+  if (next > end) return -1;
+  let protocol = readNextHeader(bytes, at);
+  for (let walked = 0; isExtension(protocol); walked++) {
+    if (walked === MAX_EXTENSIONS || protocol === FRAGMENT) return -1;
+    if (next + MINIMUM_EXTENSION_LENGTH > end) return -1;
+    const length = extensionLength(protocol, bytes[next + 1]);
+    protocol = bytes[next];
+    next += length;
+    if (next > end) return -1;
+  }
+  // Relative to the packet: an offset into a slab, times 256, would no longer be a small integer.
+  return ((next - at) << 8) | protocol;
+}
+
+/** The absolute offset of the transport header of the packet at `at`. */
+export function transportOffset(at: number, transport: number): number {
+  return at + (transport >> 8);
+}
+
+export function transportProtocol(transport: number): number {
+  return transport & 0xff;
+}
+
+function isExtension(protocol: number): boolean {
+  return (
+    protocol === HOP_BY_HOP ||
+    protocol === ROUTING ||
+    protocol === FRAGMENT ||
+    protocol === AUTHENTICATION ||
+    protocol === DESTINATION_OPTIONS
+  );
+}
+
+/** The authentication header counts in words (RFC 4302 section 2.2), all others in units of 8 bytes. */
+function extensionLength(protocol: number, field: number): number {
+  return protocol === AUTHENTICATION ? (field + 2) * 4 : (field + 1) * 8;
+}
