@@ -48,6 +48,21 @@ describe('checksum', () => {
     );
   });
 
+  it('stays small however many pieces there are', () => {
+    const bytes = new Uint8Array(65_534).fill(0xff);
+    let total = 0;
+    for (let piece = 0; piece < 10; piece++) {
+      total = checksum.sum(bytes, 0, bytes.length, total);
+      expect(total).toBeLessThanOrEqual(0x1fffe);
+    }
+    expect(checksum.fold(total)).toBe(0xffff);
+  });
+
+  it('folds the carry of the first folding too', () => {
+    expect(checksum.fold(0x1ffff)).toBe(1);
+    expect(checksum.fold(-1)).toBe(0xffff);
+  });
+
   it('does not overflow on the largest packet of ones', () => {
     for (const length of [65_534, 65_535, 65_575]) {
       const bytes = new Uint8Array(length).fill(0xff);

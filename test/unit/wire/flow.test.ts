@@ -87,6 +87,13 @@ describe('the flow of a frame', () => {
     expect(hashOf(fragment6('0b50', '01'))).toBe(first6);
   });
 
+  it('has ports in TCP, UDP and SCTP', () => {
+    for (const protocol of ['06', '11', '84']) {
+      const other = hashOf(ipv4Frame({ protocol, rest: '1234 0036' }));
+      expect(hashOf(ipv4Frame({ protocol, rest: '1234 0035' }))).not.toBe(other);
+    }
+  });
+
   it('has no ports in ICMP', () => {
     expect(hashOf(ipv4Frame({ protocol: '01', rest: '0800 1111' }))).toBe(
       hashOf(ipv4Frame({ protocol: '01', rest: '0000 2222' })),
@@ -202,6 +209,21 @@ describe('the hash', () => {
       });
     }
   }
+});
+
+describe('different flows', () => {
+  it('do not collide because their fields differ in the same bits', () => {
+    const frame = ipv4Frame({});
+    const seen = new Set<number>();
+    for (let i = 0; i < 65_536; i++) {
+      // The topmost bytes of two words: a multiplication alone would let one cancel the other.
+      frame[26] = i >> 8;
+      frame[34] = i;
+      seen.add(flow.hash(frame, 0, frame.length));
+    }
+    // By chance half a pair collides (65536^2 / 2 / 2^32).
+    expect(seen.size).toBeGreaterThan(65_536 - 8);
+  });
 });
 
 describe.skipIf(WITHOUT_SCAPY)(`the flow against scapy${SCAPY_NOTE}`, () => {
