@@ -22,9 +22,14 @@ const NO_PROTOCOL = 255;
 export function hash(bytes: Uint8Array, at: number, length: number): number {
   if (length < ethernet.HEADER_LENGTH) return 0;
   const end = at + length;
-  const typeAt = vlan.skipTags(bytes, at, end);
-  if (typeAt < 0) return hashEthernet(bytes, at, ethernet.readType(bytes, at));
-  const type = read16(bytes, typeAt);
+  let typeAt = at + ethernet.TYPE_OFFSET;
+  let type = read16(bytes, typeAt);
+  // Most frames have no tag, and the call costs a tenth of the whole hash.
+  if (vlan.isTag(type)) {
+    typeAt = vlan.skipTags(bytes, at, end);
+    if (typeAt < 0) return hashEthernet(bytes, at, type);
+    type = read16(bytes, typeAt);
+  }
   const ip = typeAt + 2;
   if (type === ethernet.TYPE_IPV4 && isIpv4(bytes, ip, end)) return hashIpv4(bytes, ip, end);
   if (type === ethernet.TYPE_IPV6 && isIpv6(bytes, ip, end)) return hashIpv6(bytes, ip, end);
@@ -58,13 +63,21 @@ function hashIpv4(bytes: Uint8Array, at: number, end: number): number {
 function hashIpv6(bytes: Uint8Array, at: number, end: number): number {
   const transport = ipv6.findTransport(bytes, at, end);
   const protocol = transport < 0 ? NO_PROTOCOL : ipv6.transportProtocol(transport);
-  let h = protocol;
-  for (let word = 0; word < 4; word++) {
-    h = mix(h, ipv6.readSource(bytes, at, word));
-    h = mix(h, ipv6.readDestination(bytes, at, word));
-  }
+  const h = mixAddress(
+    mixAddress(protocol, bytes, at + ipv6.SOURCE_OFFSET),
+    bytes,
+    at + ipv6.DESTINATION_OFFSET,
+  );
   if (transport < 0) return finish(h);
   return finish(mixPorts(h, bytes, ipv6.transportOffset(at, transport), end, protocol));
+}
+
+/** The four words of an IPv6 address. */
+function mixAddress(h: number, bytes: Uint8Array, at: number): number {
+  h = mix(h, read32(bytes, at));
+  h = mix(h, read32(bytes, at + 4));
+  h = mix(h, read32(bytes, at + 8));
+  return mix(h, read32(bytes, at + 12));
 }
 
 function mixPorts(h: number, bytes: Uint8Array, at: number, end: number, protocol: number): number {

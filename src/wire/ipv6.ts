@@ -17,6 +17,8 @@
 import { read16, read32, write16 } from './big-endian.ts';
 
 export const HEADER_LENGTH = 40;
+export const SOURCE_OFFSET = 8;
+export const DESTINATION_OFFSET = 24;
 
 export const PROTOCOL_ICMPV6 = 58;
 
@@ -58,12 +60,12 @@ export function readHopLimit(bytes: Uint8Array, at: number): number {
 
 /** `word` is 0 to 3. */
 export function readSource(bytes: Uint8Array, at: number, word: number): number {
-  return read32(bytes, at + 8 + 4 * word);
+  return read32(bytes, at + SOURCE_OFFSET + 4 * word);
 }
 
 /** `word` is 0 to 3. */
 export function readDestination(bytes: Uint8Array, at: number, word: number): number {
-  return read32(bytes, at + 24 + 4 * word);
+  return read32(bytes, at + DESTINATION_OFFSET + 4 * word);
 }
 
 export function writePayloadLength(bytes: Uint8Array, at: number, length: number): void {
