@@ -18,19 +18,26 @@ function outputPath() {
 
 function isUpToDate(output) {
   const built = statSync(output, { throwIfNoEntry: false })?.mtimeMs ?? 0;
-  return readdirSync(import.meta.dirname).every((name) => statSync(join(import.meta.dirname, name)).mtimeMs < built);
+  return readdirSync(import.meta.dirname).every(
+    (name) => statSync(join(import.meta.dirname, name)).mtimeMs < built,
+  );
 }
 
 function compile(output) {
   const [compiler, ...words] = (process.env.CC || 'cc').trim().split(/\s+/);
   const sources = readdirSync(import.meta.dirname).filter((name) => name.endsWith('.c'));
-  const flags = ['-std=c11', '-O2', '-Wall', '-Wextra', '-fPIC', '-shared', '-fvisibility=hidden', '-pthread'];
+  const flags = '-std=c11 -O2 -Wall -Wextra -fPIC -shared -fvisibility=hidden -pthread'.split(' ');
   if (strict) flags.push('-Werror');
   if (has('--sanitize')) flags.push('-g', '-fno-omit-frame-pointer', '-fsanitize=address,undefined');
   const inputs = sources.map((name) => join('native', name));
-  const run = spawnSync(compiler, [...words, ...flags, '-I', include_dir, ...inputs, '-o', output], { cwd: root, stdio: 'inherit' });
+  const run = spawnSync(compiler, [...words, ...flags, '-I', include_dir, ...inputs, '-o', output], {
+    cwd: root,
+    stdio: 'inherit',
+  });
   if (run.error) {
-    console.error(`The C compiler "${compiler}" cannot be run (${run.error.code}): \`apt-get install gcc libc6-dev\` brings one.`);
+    console.error(
+      `No C compiler: "${compiler}" cannot be run. \`apt-get install gcc libc6-dev\` brings one.`,
+    );
   }
   return run.status === 0;
 }
