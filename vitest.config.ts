@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
 /** A project per need: what runs anywhere, what needs the addon, what needs root. `npm test` chooses among them. */
-function project(name: string, folders: string[], testTimeout: number, alone = false) {
+function project(name: string, groupOrder: number, folders: string[], testTimeout: number) {
   return {
     test: {
       name,
@@ -9,8 +9,9 @@ function project(name: string, folders: string[], testTimeout: number, alone = f
       pool: 'forks' as const,
       testTimeout,
       hookTimeout: Math.max(testTimeout, 30_000),
-      // Network namespaces, ports and the clock of a loaded machine are shared: one such file at a time.
-      fileParallelism: !alone,
+      // Projects run one after the other, so that namespaces and allocation counts are not measured beside other tests.
+      sequence: { groupOrder },
+      fileParallelism: name === 'unit',
     },
   };
 }
@@ -18,11 +19,11 @@ function project(name: string, folders: string[], testTimeout: number, alone = f
 export default defineConfig({
   test: {
     projects: [
-      project('unit', ['unit', 'contract', 'lan', 'control'], 20_000),
-      project('native', ['native', 'alloc'], 60_000, true),
-      project('package', ['package'], 180_000, true),
-      project('netns', ['netns'], 120_000, true),
-      project('fuzz', ['fuzz'], 600_000),
+      project('unit', 0, ['unit', 'contract', 'lan', 'control'], 20_000),
+      project('native', 1, ['native', 'alloc'], 60_000),
+      project('package', 2, ['package'], 180_000),
+      project('netns', 3, ['netns', 'forge'], 120_000),
+      project('fuzz', 4, ['fuzz'], 600_000),
     ],
   },
 });
