@@ -1,0 +1,33 @@
+/**
+ * The seam between the data path and everything that carries frames or datagrams: a TAP, native UDP
+ * sockets, node:dgram, memory. The data path knows only this page.
+ */
+
+import type { Batch } from '../memory/batch.ts';
+
+export interface Port {
+  /**
+   * Fills `batch` from item 0 with what is there, sets `batch.count` and returns it; 0 = nothing left.
+   * Never waits. Item i lies in the batch's own slot, with HEADROOM in front.
+   */
+  receive(batch: Batch): number;
+
+  /**
+   * Hands over the items `from` up to `to`, in order within a flow. Returns how many could not be taken
+   * because the way is blocked for now: they stay, in order, at the end of the range. An item that was
+   * refused for good is gone, and stands in `failed`.
+   */
+  transmit(batch: Batch, from: number, to: number): number;
+
+  /** How many were refused since the last transmit began, and for each of them two words: target, errno. */
+  readonly failures: number;
+  readonly failed: Int32Array;
+
+  /** Evented engines: rings when there is something to receive; silent then until `receive` returned 0. */
+  onReadable?(ring: () => void): void;
+
+  /** Evented engines: rings once when a blocked transmit is worth another try. */
+  onWritable?(ring: () => void): void;
+
+  close(): void;
+}

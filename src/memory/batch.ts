@@ -1,0 +1,99 @@
+/**
+ * Glossary of the frame's way through this program.
+ *
+ *   frame     an inner Ethernet frame
+ *   datagram  VXLAN header + frame: the payload of one UDP packet
+ *   slot      an index into the frame pool; a frame is three integers: slot, start, length
+ *   item      one frame or datagram of a batch, with what came with it or what it needs to leave
+ *   batch     what one native call carries: a struct of arrays over a fixed number of items
+ *   borrowed  an outgoing item's slot belongs to the batch that received it, and is valid until the
+ *             outgoing batch is flushed, no longer; so one slot may be queued many times (flooding)
+ *             and nobody counts references
+ *
+ * The columns lie in one Int32Array, so that the addon pins one buffer and reads the same layout
+ * (`native/batch.h`; `io/native.ts` asserts that both sides agree).
+ */
+
+import { type FramePool, HEADROOM } from './frame-pool.ts';
+
+/** One column per row, each `capacity` words long; the vnet header takes the words of three. */
+export const COLUMN = {
+  slot: 0,
+  start: 1,
+  length: 2,
+  /** Outgoing datagrams: index into the remotes. Incoming frames on their way to a TAP: the link. */
+  target: 3,
+  /** Outgoing datagrams: hash of the inner flow, picks the sending socket. */
+  flow: 4,
+  /** Incoming datagrams: source address as four words (IPv4 mapped into IPv6), in host order. */
+  from: 5,
+  fromPort: 9,
+  /** virtio_net_hdr, 12 bytes an item, interleaved: item i at words vnet * capacity + 3 * i. */
+  vnet: 10,
+} as const;
+export const COLUMNS = 13;
+
+export class Batch {
+  readonly capacity: number;
+  readonly pool: FramePool;
+  readonly words: Int32Array;
+  readonly slot: Int32Array;
+  readonly start: Int32Array;
+  readonly length: Int32Array;
+  readonly target: Int32Array;
+  readonly flow: Int32Array;
+  readonly from0: Int32Array;
+  readonly from1: Int32Array;
+  readonly from2: Int32Array;
+  readonly from3: Int32Array;
+  readonly fromPort: Int32Array;
+  readonly vnet: Int32Array;
+  /** Items in use. */
+  count = 0;
+
+  constructor(pool: FramePool, capacity: number) {
+    this.capacity = capacity;
+    this.pool = pool;
+    this.words = new Int32Array(COLUMNS * capacity);
+    const column = (index: number, width = 1) =>
+      this.words.subarray(index * capacity, (index + width) * capacity);
+    this.slot = column(COLUMN.slot);
+    this.start = column(COLUMN.start);
+    this.length = column(COLUMN.length);
+    this.target = column(COLUMN.target);
+    this.flow = column(COLUMN.flow);
+    this.from0 = column(COLUMN.from);
+    this.from1 = column(COLUMN.from + 1);
+    this.from2 = column(COLUMN.from + 2);
+    this.from3 = column(COLUMN.from + 3);
+    this.fromPort = column(COLUMN.fromPort);
+    this.vnet = column(COLUMN.vnet, 3);
+  }
+
+  /** A batch to receive into: item i owns slot `firstSlot + i`, and starts behind the headroom. */
+  static receiving(pool: FramePool, firstSlot: number, capacity: number): Batch {
+    const batch = new Batch(pool, capacity);
+    for (let i = 0; i < capacity; i++) {
+      batch.slot[i] = firstSlot + i;
+      batch.start[i] = HEADROOM;
+    }
+    return batch;
+  }
+
+  /** Absolute offset of item `i` in the pool's bytes. */
+  offset(i: number): number {
+    return this.slot[i] * this.pool.slotBytes + this.start[i];
+  }
+
+  /** Queues an outgoing item over a borrowed slot; the caller has seen that there is room. */
+  queue(slot: number, start: number, length: number, target: number, flow: number): number {
+    const i = this.count;
+    this.slot[i] = slot;
+    this.start[i] = start;
+    this.length[i] = length;
+    this.target[i] = target;
+    this.flow[i] = flow;
+    this.count = i + 1;
+    return i;
+  }
+}
