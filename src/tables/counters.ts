@@ -1,0 +1,75 @@
+/**
+ * Counters, and the one table of why a frame did not arrive: a symbol, and a sentence for whoever reads it.
+ * A row a link and worker in one Float64Array, each row written by its worker alone; readers add them up.
+ * Row 0 takes what belongs to no link.
+ */
+
+export const TRAFFIC = ['rxFrames', 'rxBytes', 'txFrames', 'txBytes'] as const;
+
+export const DROP_REASONS = {
+  'datagram-short': 'the datagram was too short for a VXLAN header and an Ethernet frame',
+  'no-vni-flag': 'the I flag was not set, so the datagram named no VNI',
+  'unknown-vni': 'no link has this VNI at the port the datagram came to',
+  'reserved-bits': 'reserved bits were set, and the link drops such datagrams as the kernel does',
+  'own-datagram': 'the underlay brought back a datagram that we sent ourselves',
+  'own-mac': "the inner source was our own interface's address",
+  'bad-source-mac': 'the inner source was a group or the zero address',
+  'static-mac-elsewhere': 'the inner source has a static entry for another remote',
+  'frame-short': 'the frame was shorter than an Ethernet header',
+  'frame-long': 'the frame with its headers did not fit a UDP datagram',
+  'bad-offload': "the frame's offload header asked for something that was not offered",
+  'no-destination': 'nothing is known about the destination, and there is no default destination',
+  'proxy-unanswered': 'ARP that the proxy consumed without an answer',
+  'too-big': 'the datagram was larger than the path carries (EMSGSIZE)',
+  refused: 'the remote answered that nobody listens there (ECONNREFUSED)',
+  unreachable: 'there is no way to the remote (EHOSTUNREACH, ENETUNREACH and the like)',
+  'no-buffers': 'the underlay had no room (ENOBUFS), or the sending queue was full',
+  'send-failed': 'the system refused the datagram for another reason',
+  'tap-down': 'the TAP was down (EIO)',
+  'tap-failed': 'the TAP refused the frame',
+} as const;
+
+/** Things worth counting that are no drops. */
+export const NOTES = {
+  'reserved-bits-ignored': 'datagrams with reserved bits, which RFC 7348 tells a receiver to ignore',
+  'learn-table-full': 'source addresses not learned: the table is full',
+  'learn-limit': 'source addresses not learned: maxaddress is reached',
+  'learn-busy': 'source addresses left for the next frame: another thread was writing',
+  'proxy-answered': 'ARP requests answered by the VTEP',
+  flooded: 'frames sent to all default destinations',
+  superframes: 'frames larger than the MTU that a peer handed over whole',
+  'checksum-left': 'frames whose checksum a peer left to be finished',
+} as const;
+
+export type DropReason = keyof typeof DROP_REASONS;
+export type Note = keyof typeof NOTES;
+
+const NAMES = [...TRAFFIC, ...Object.keys(DROP_REASONS), ...Object.keys(NOTES)];
+export const COUNTERS_PER_ROW = NAMES.length;
+
+export type CounterName = (typeof TRAFFIC)[number] | DropReason | Note;
+
+/** Where each counter stands in a row: `COUNTER['unknown-vni']`. */
+export const COUNTER = Object.fromEntries(NAMES.map((name, at) => [name, at])) as Record<CounterName, number>;
+
+export class Counters {
+  readonly values: Float64Array;
+
+  constructor(memory: Float64Array) {
+    this.values = memory;
+  }
+
+  static allocate(links: number): Float64Array {
+    return new Float64Array(new SharedArrayBuffer(8 * COUNTERS_PER_ROW * (links + 1)));
+  }
+
+  add(link: number, counter: number, by: number): void {
+    this.values[link * COUNTERS_PER_ROW + counter] += by;
+  }
+
+  /** All of a link's counters by name; those at zero too. */
+  read(link: number): Record<CounterName, number> {
+    const row = link * COUNTERS_PER_ROW;
+    return Object.fromEntries(NAMES.map((name, at) => [name, this.values[row + at]])) as Record<CounterName, number>;
+  }
+}

@@ -1,0 +1,117 @@
+/**
+ * The forwarding table of all links: (link, MAC) -> remote. One table, so that a thousand links cost no more
+ * than their entries.
+ *
+ *   word 0   link << 16 | first two bytes of the MAC     links start at 1, so no key is zero
+ *   word 1   last four bytes of the MAC
+ *   word 2   remote << 8 | flags
+ *   word 3   when it was last confirmed by a received frame, in seconds of the engine's clock
+ *   word 4   when a frame last went there
+ */
+
+import { OpenTable, type OpenTableMemory } from './open-table.ts';
+
+export const FDB_WIDTH = 5;
+const VALUE = 2;
+const UPDATED = 3;
+const USED = 4;
+
+export const FDB_FLAG = {
+  /** Learned from a received frame: ages, moves. Entries made by hand have it not. */
+  learned: 1,
+  /** Never ages, and a frame from elsewhere with this source is dropped. */
+  static: 2,
+  /** As static; the state that `bridge fdb add` gives without a word. */
+  permanent: 4,
+} as const;
+
+export class Fdb {
+  readonly table: OpenTable;
+
+  constructor(memory: OpenTableMemory) {
+    this.table = new OpenTable(memory, FDB_WIDTH, 2);
+  }
+
+  static allocate(capacity: number): OpenTableMemory {
+    return OpenTable.allocate(capacity, FDB_WIDTH);
+  }
+
+  /** The entry's handle, or -1. Valid until the batch ends: entries move when others are removed. */
+  find(link: number, high: number, low: number): number {
+    return this.table.find2((link << 16) | high, low);
+  }
+
+  remote(entry: number): number {
+    return this.table.words[entry + VALUE] >>> 8;
+  }
+
+  flags(entry: number): number {
+    return this.table.words[entry + VALUE] & 0xff;
+  }
+
+  link(entry: number): number {
+    return this.table.words[entry] >>> 16;
+  }
+
+  macHigh(entry: number): number {
+    return this.table.words[entry] & 0xffff;
+  }
+
+  macLow(entry: number): number {
+    return this.table.words[entry + 1];
+  }
+
+  updated(entry: number): number {
+    return this.table.words[entry + UPDATED];
+  }
+
+  used(entry: number): number {
+    return this.table.words[entry + USED];
+  }
+
+  /** Still the entry of this MAC? Another thread may have removed or moved it since `find`. */
+  holds(entry: number, link: number, high: number, low: number): boolean {
+    const words = this.table.words;
+    return words[entry] === ((link << 16) | high) && words[entry + 1] === low;
+  }
+
+  /** Written only when it changes: a shared cache line that is only read stays cheap. */
+  touchUsed(entry: number, now: number): void {
+    if (this.table.words[entry + USED] !== now) this.table.words[entry + USED] = now;
+  }
+
+  touchUpdated(entry: number, now: number): void {
+    if (this.table.words[entry + UPDATED] !== now) this.table.words[entry + UPDATED] = now;
+  }
+
+  /** Locked. Returns the handle, or -1 when the table is full. */
+  insert(link: number, high: number, low: number, remote: number, flags: number, now: number): number {
+    const { table } = this;
+    table.key[0] = (link << 16) | high;
+    table.key[1] = low;
+    const entry = table.insert();
+    if (entry < 0) return -1;
+    table.words[entry + VALUE] = (remote << 8) | flags;
+    table.words[entry + UPDATED] = now;
+    table.words[entry + USED] = now;
+    return entry;
+  }
+
+  /** Locked. */
+  setRemote(entry: number, remote: number, flags: number): void {
+    this.table.words[entry + VALUE] = (remote << 8) | flags;
+  }
+
+  /** Locked. */
+  remove(entry: number): void {
+    this.table.remove(entry);
+  }
+
+  /** Handles of the places `from` up to `to` that hold an entry. Cold: for tables shown, ageing, flushing. */
+  *entries(from = 0, to: number = this.table.words.length / FDB_WIDTH): Generator<number> {
+    const end = Math.min(to * FDB_WIDTH, this.table.words.length);
+    for (let entry = from * FDB_WIDTH; entry < end; entry += FDB_WIDTH) {
+      if (!this.table.isEmpty(entry)) yield entry;
+    }
+  }
+}

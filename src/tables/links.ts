@@ -1,0 +1,137 @@
+/**
+ * Links: one VNI with its TAP and options each, found by (family and UDP port, VNI), never by socket. A link's
+ * index starts at 1.
+ */
+
+import { OpenTable, type OpenTableMemory } from './open-table.ts';
+
+const WORDS = 16;
+const VNI = 0;
+const FLAGS = 1;
+const MAC_HIGH = 2;
+const MAC_LOW = 3;
+const MTU = 4;
+const AGEING = 5;
+const MAX_ADDRESSES = 6;
+const ADDRESSES = 7;
+const PORT = 8;
+
+export const LINK_FLAG = {
+  learning: 1,
+  /** Consumes every ARP frame, answers what it knows: the kernel's `proxy`. */
+  proxy: 2,
+  /** Answers what it knows, forwards what it does not, and snoops. */
+  suppress: 4,
+  /** Drops a datagram with reserved bits, as the kernel does; else they are ignored and counted. */
+  strictReserved: 8,
+} as const;
+
+export interface LinksMemory {
+  readonly words: Int32Array;
+  readonly index: OpenTableMemory;
+}
+
+/** What datagrams are found by beside their VNI: the endpoint they came in at. */
+export function endpoint(ipv6: boolean, port: number): number {
+  return (ipv6 ? 0x60000 : 0x40000) | port;
+}
+
+export class Links {
+  readonly words: Int32Array;
+  private readonly index: OpenTable;
+
+  constructor(memory: LinksMemory) {
+    this.words = memory.words;
+    this.index = new OpenTable(memory.index, 3, 2);
+  }
+
+  static allocate(capacity: number): LinksMemory {
+    return {
+      words: new Int32Array(new SharedArrayBuffer(4 * WORDS * (capacity + 1))),
+      index: OpenTable.allocate(capacity, 3),
+    };
+  }
+
+  /** The link of a datagram, or 0. */
+  find(endpointKey: number, vni: number): number {
+    const at = this.index.find2(endpointKey, vni);
+    return at < 0 ? 0 : this.index.words[at + 2];
+  }
+
+  /** Control thread: the link is found from here on. False: that VNI is taken at this endpoint. */
+  open(link: number, endpointKey: number, vni: number): boolean {
+    if (this.find(endpointKey, vni) !== 0) return false;
+    this.index.key[0] = endpointKey;
+    this.index.key[1] = vni;
+    this.index.lock();
+    const at = this.index.insert();
+    if (at >= 0) Atomics.store(this.index.words, at + 2, link);
+    this.index.unlock();
+    return at >= 0;
+  }
+
+  vni(link: number): number {
+    return this.words[link * WORDS + VNI];
+  }
+
+  flags(link: number): number {
+    return this.words[link * WORDS + FLAGS];
+  }
+
+  macHigh(link: number): number {
+    return this.words[link * WORDS + MAC_HIGH];
+  }
+
+  macLow(link: number): number {
+    return this.words[link * WORDS + MAC_LOW];
+  }
+
+  mtu(link: number): number {
+    return this.words[link * WORDS + MTU];
+  }
+
+  ageing(link: number): number {
+    return this.words[link * WORDS + AGEING];
+  }
+
+  /** The port that its remotes listen at, and that it listens at itself. */
+  port(link: number): number {
+    return this.words[link * WORDS + PORT];
+  }
+
+  setMac(link: number, high: number, low: number): void {
+    this.words[link * WORDS + MAC_HIGH] = high;
+    this.words[link * WORDS + MAC_LOW] = low;
+  }
+
+  setMtu(link: number, mtu: number): void {
+    this.words[link * WORDS + MTU] = mtu;
+  }
+
+  set(link: number, values: { vni: number; flags: number; port: number; ageing: number; maxAddresses: number }): void {
+    const at = link * WORDS;
+    this.words[at + VNI] = values.vni;
+    this.words[at + FLAGS] = values.flags;
+    this.words[at + PORT] = values.port;
+    this.words[at + AGEING] = values.ageing;
+    this.words[at + MAX_ADDRESSES] = values.maxAddresses;
+  }
+
+  /** Takes one of the addresses that `maxaddress` allows; false: none is left. */
+  takeAddress(link: number): boolean {
+    const at = link * WORDS;
+    const most = this.words[at + MAX_ADDRESSES];
+    const now = Atomics.add(this.words, at + ADDRESSES, 1);
+    if (most === 0 || now < most) return true;
+    Atomics.sub(this.words, at + ADDRESSES, 1);
+    return false;
+  }
+
+  returnAddress(link: number): void {
+    Atomics.sub(this.words, link * WORDS + ADDRESSES, 1);
+  }
+
+  addresses(link: number): number {
+    return Atomics.load(this.words, link * WORDS + ADDRESSES);
+  }
+}

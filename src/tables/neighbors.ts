@@ -1,0 +1,117 @@
+/**
+ * Neighbours: (link, IP) -> MAC, what the ARP proxy answers from.
+ *
+ *   words 0-3  IP, IPv4 mapped into IPv6     word 5  first two bytes of the MAC, flags above them
+ *   word 4     link                          word 6  last four bytes     word 7  when confirmed, in seconds
+ */
+
+import { OpenTable, type OpenTableMemory } from './open-table.ts';
+
+const WIDTH = 8;
+const KEY_WIDTH = 5;
+const MAC_HIGH = 5;
+const MAC_LOW = 6;
+const UPDATED = 7;
+
+/** Seen in an ARP frame out of the tunnel: ages. The others were set, or stand in the kernel's own table. */
+export const NEIGHBOR_SNOOPED = 1;
+/** The entry is there but not usable (an address that the kernel is resolving): known, not answered. */
+export const NEIGHBOR_UNRESOLVED = 2;
+
+export class Neighbors {
+  private readonly table: OpenTable;
+
+  constructor(memory: OpenTableMemory) {
+    this.table = new OpenTable(memory, WIDTH, KEY_WIDTH);
+  }
+
+  static allocate(capacity: number): OpenTableMemory {
+    return OpenTable.allocate(capacity, WIDTH);
+  }
+
+  findIpv4(link: number, ip: number): number {
+    this.setKey(link, 0, 0, 0xffff, ip);
+    return this.table.find();
+  }
+
+  macHigh(entry: number): number {
+    return this.table.words[entry + MAC_HIGH] & 0xffff;
+  }
+
+  macLow(entry: number): number {
+    return this.table.words[entry + MAC_LOW];
+  }
+
+  flags(entry: number): number {
+    return this.table.words[entry + MAC_HIGH] >>> 16;
+  }
+
+  /** Sets an entry, as the control thread does. False: the table is full. */
+  set(link: number, ip: Int32Array, high: number, low: number, flags: number, now: number): boolean {
+    this.table.lock();
+    this.setKey(link, ip[0], ip[1], ip[2], ip[3]);
+    const done = this.write(high, low, flags, now);
+    this.table.unlock();
+    return done;
+  }
+
+  /** Takes up what an ARP frame said; never over an entry that was set, never waiting for the lock. */
+  snoopIpv4(link: number, ip: number, high: number, low: number, now: number): void {
+    this.setKey(link, 0, 0, 0xffff, ip);
+    const known = this.table.find();
+    if (known >= 0 && !(this.flags(known) & NEIGHBOR_SNOOPED)) return;
+    if (known >= 0 && this.macLow(known) === low && this.macHigh(known) === high) {
+      this.table.words[known + UPDATED] = now;
+      return;
+    }
+    if (!this.table.tryLock()) return;
+    this.write(high, low, NEIGHBOR_SNOOPED, now);
+    this.table.unlock();
+  }
+
+  remove(link: number, ip: Int32Array): boolean {
+    this.table.lock();
+    this.setKey(link, ip[0], ip[1], ip[2], ip[3]);
+    const entry = this.table.find();
+    if (entry >= 0) this.table.remove(entry);
+    this.table.unlock();
+    return entry >= 0;
+  }
+
+  /** Removes snooped entries that nothing confirmed since `before`. */
+  expire(before: number): void {
+    this.table.lock();
+    const { words } = this.table;
+    for (let entry = 0; entry < words.length; ) {
+      const old =
+        !this.table.isEmpty(entry) && this.flags(entry) & NEIGHBOR_SNOOPED && words[entry + UPDATED] < before;
+      if (old) this.table.remove(entry);
+      else entry += WIDTH; // a removal moves another entry here: look again
+    }
+    this.table.unlock();
+  }
+
+  get count(): number {
+    return this.table.count;
+  }
+
+  /** Locked, the key is set. */
+  private write(high: number, low: number, flags: number, now: number): boolean {
+    const known = this.table.find();
+    const entry = known >= 0 ? known : this.table.insert();
+    if (entry < 0) return false;
+    this.table.words[entry + MAC_LOW] = low;
+    this.table.words[entry + MAC_HIGH] = (flags << 16) | high;
+    this.table.words[entry + UPDATED] = now;
+    return true;
+  }
+
+  private setKey(link: number, i0: number, i1: number, i2: number, i3: number): void {
+    const { key } = this.table;
+    key[0] = i0;
+    key[1] = i1;
+    key[2] = i2;
+    key[3] = i3;
+    key[4] = link;
+  }
+}

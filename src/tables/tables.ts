@@ -1,0 +1,71 @@
+/** All tables of one engine, laid out once: made by the control thread, opened by each worker over the same memory. */
+
+import { Counters } from './counters.ts';
+import { Events } from './events.ts';
+import { Fdb } from './fdb.ts';
+import { FloodLists, type FloodMemory } from './flood-list.ts';
+import { Links, type LinksMemory } from './links.ts';
+import { Neighbors } from './neighbors.ts';
+import { OpenTable, type OpenTableMemory } from './open-table.ts';
+import { OwnAddresses } from './own-addresses.ts';
+import { Remotes, type RemotesMemory } from './remotes.ts';
+
+export interface TableSizes {
+  links: number;
+  fdb: number;
+  remotes: number;
+  neighbors: number;
+}
+
+export const DEFAULT_SIZES: TableSizes = { links: 1, fdb: 131_072, remotes: 4096, neighbors: 16_384 };
+
+/** Posted to a worker as it is: every part lies in shared memory. */
+export interface TablesMemory {
+  readonly links: LinksMemory;
+  readonly fdb: OpenTableMemory;
+  readonly remotes: RemotesMemory;
+  readonly floods: FloodMemory;
+  readonly neighbors: OpenTableMemory;
+  readonly counters: Float64Array;
+  readonly events: Int32Array;
+  readonly own: OpenTableMemory;
+  readonly ownPorts: Uint8Array;
+}
+
+export class Tables {
+  readonly memory: TablesMemory;
+  readonly links: Links;
+  readonly fdb: Fdb;
+  readonly remotes: Remotes;
+  readonly floods: FloodLists;
+  readonly neighbors: Neighbors;
+  readonly counters: Counters;
+  readonly events: Events;
+  readonly own: OwnAddresses;
+
+  constructor(memory: TablesMemory) {
+    this.memory = memory;
+    this.links = new Links(memory.links);
+    this.fdb = new Fdb(memory.fdb);
+    this.remotes = new Remotes(memory.remotes);
+    this.floods = new FloodLists(memory.floods);
+    this.neighbors = new Neighbors(memory.neighbors);
+    this.counters = new Counters(memory.counters);
+    this.events = new Events(memory.events);
+    this.own = new OwnAddresses(memory.own, memory.ownPorts);
+  }
+
+  static allocate(sizes: TableSizes): TablesMemory {
+    return {
+      links: Links.allocate(sizes.links),
+      fdb: Fdb.allocate(sizes.fdb),
+      remotes: Remotes.allocate(sizes.remotes),
+      floods: FloodLists.allocate(sizes.links, 4 * sizes.remotes + 16),
+      neighbors: Neighbors.allocate(sizes.neighbors),
+      counters: Counters.allocate(sizes.links),
+      events: Events.allocate(4096),
+      own: OpenTable.allocate(1024, 5),
+      ownPorts: new Uint8Array(new SharedArrayBuffer(65_536)),
+    };
+  }
+}
