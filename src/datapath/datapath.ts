@@ -1,0 +1,60 @@
+/** What the two journeys share: the tables, and the batches that frames leave by. */
+
+import type { Port } from '../io/port.ts';
+import type { Batch } from '../memory/batch.ts';
+import { COUNTER } from '../tables/counters.ts';
+import { REMOTE_TX_ERRORS } from '../tables/remotes.ts';
+import type { Tables } from '../tables/tables.ts';
+
+export interface Datapath {
+  readonly tables: Tables;
+  /** Datagrams on their way to remotes; target = remote. */
+  readonly outbound: Batch;
+  readonly udp: Port;
+  /** Frames on their way to the TAP; target = link. */
+  readonly inbound: Batch;
+  readonly tap: Port;
+}
+
+const ERRNO = { EIO: 5, ENOBUFS: 105, EMSGSIZE: 90, ECONNREFUSED: 111 };
+const UNREACHABLE = new Set([1, 13, 99, 100, 101, 110, 112, 113]);
+
+function sendReason(errno: number): number {
+  if (errno === ERRNO.EMSGSIZE) return COUNTER['too-big'];
+  if (errno === ERRNO.ECONNREFUSED) return COUNTER.refused;
+  if (errno === ERRNO.ENOBUFS) return COUNTER['no-buffers'];
+  return UNREACHABLE.has(errno) ? COUNTER.unreachable : COUNTER['send-failed'];
+}
+
+/** Sends what is queued. False: the way is blocked, and the rest waits at the head of the batch. */
+export function flushOutbound(path: Datapath): boolean {
+  const { outbound, udp, tables } = path;
+  if (outbound.count === 0) return true;
+  const left = udp.transmit(outbound, 0, outbound.count);
+  for (let i = 0; i < udp.failures; i++) {
+    const remote = udp.failed[2 * i];
+    tables.remotes.count(remote, REMOTE_TX_ERRORS, 1);
+    tables.counters.add(tables.remotes.link(remote), sendReason(udp.failed[2 * i + 1]), 1);
+  }
+  const first = outbound.count - left;
+  for (let i = 0; i < left; i++) {
+    outbound.slot[i] = outbound.slot[first + i];
+    outbound.start[i] = outbound.start[first + i];
+    outbound.length[i] = outbound.length[first + i];
+    outbound.target[i] = outbound.target[first + i];
+    outbound.flow[i] = outbound.flow[first + i];
+  }
+  outbound.count = left;
+  return left === 0;
+}
+
+export function flushInbound(path: Datapath): void {
+  const { inbound, tap, tables } = path;
+  if (inbound.count === 0) return;
+  tap.transmit(inbound, 0, inbound.count);
+  for (let i = 0; i < tap.failures; i++) {
+    const reason = tap.failed[2 * i + 1] === ERRNO.EIO ? COUNTER['tap-down'] : COUNTER['tap-failed'];
+    tables.counters.add(tap.failed[2 * i], reason, 1);
+  }
+  inbound.count = 0;
+}

@@ -1,0 +1,119 @@
+/**
+ * The way back: a datagram from the underlay to the TAP.
+ *
+ *   1. length, I flag, VNI -> link      3. our own, brought back?      5. what the frame lacks: offload header
+ *   2. reserved bits                    4. source address: learn       6. to the TAP
+ */
+
+import type { Batch } from '../memory/batch.ts';
+import { COUNTER } from '../tables/counters.ts';
+import { EVENT } from '../tables/events.ts';
+import { FDB_FLAG } from '../tables/fdb.ts';
+import { LINK_FLAG } from '../tables/links.ts';
+import * as ethernet from '../wire/ethernet.ts';
+import * as vxlan from '../wire/vxlan.ts';
+import { type Datapath, flushInbound } from './datapath.ts';
+import { describeOffload } from './offload.ts';
+import { snoopArp } from './proxy.ts';
+
+const SHORTEST = vxlan.HEADER_LENGTH + ethernet.HEADER_LENGTH;
+
+export function decap(path: Datapath, batch: Batch, endpoint: number, now: number): void {
+  for (let i = 0; i < batch.count; i++) decapOne(path, batch, i, endpoint, now);
+}
+
+function decapOne(path: Datapath, batch: Batch, i: number, endpoint: number, now: number): void {
+  const { inbound, tables } = path;
+  const { links, counters } = tables;
+  const { bytes } = batch.pool;
+  const at = batch.offset(i);
+  if (batch.length[i] < SHORTEST) return counters.add(0, COUNTER['datagram-short'], 1);
+  if (!vxlan.hasVni(bytes, at)) return counters.add(0, COUNTER['no-vni-flag'], 1);
+  const link = links.find(endpoint, vxlan.readVni(bytes, at));
+  if (link === 0) return counters.add(0, COUNTER['unknown-vni'], 1);
+  const flags = links.flags(link);
+  if (vxlan.hasReservedBits(bytes, at)) {
+    if (flags & LINK_FLAG.strictReserved) return counters.add(link, COUNTER['reserved-bits'], 1);
+    counters.add(link, COUNTER['reserved-bits-ignored'], 1);
+  }
+  const own = tables.own.isOwn(batch.from0[i], batch.from1[i], batch.from2[i], batch.from3[i], batch.fromPort[i]);
+  if (own) return counters.add(link, COUNTER['own-datagram'], 1);
+
+  const frame = at + vxlan.HEADER_LENGTH;
+  const refusal = checkSource(path, batch, i, frame, link, now);
+  if (refusal >= 0) return counters.add(link, refusal, 1);
+  if (flags & LINK_FLAG.suppress) snoopArp(path, bytes, frame, batch.length[i] - vxlan.HEADER_LENGTH, link, now);
+
+  const length = batch.length[i] - vxlan.HEADER_LENGTH;
+  counters.add(link, COUNTER.rxFrames, 1);
+  counters.add(link, COUNTER.rxBytes, length);
+  if (inbound.count === inbound.capacity) flushInbound(path);
+  const item = inbound.queue(batch.slot[i], batch.start[i] + vxlan.HEADER_LENGTH, length, link, 0);
+  describeOffload(path, item, frame, length, link);
+}
+
+/** The drop reason of a source that is not believed, or -1; learns one that is. */
+function checkSource(path: Datapath, batch: Batch, i: number, frame: number, link: number, now: number): number {
+  const { links, fdb, remotes } = path.tables;
+  const { bytes } = batch.pool;
+  const high = ethernet.readSourceHigh(bytes, frame);
+  const low = ethernet.readSourceLow(bytes, frame);
+  if (ethernet.isGroup(high) || (high === 0 && low === 0)) return COUNTER['bad-source-mac'];
+  if (high === links.macHigh(link) && low === links.macLow(link)) return COUNTER['own-mac'];
+  if (!(links.flags(link) & LINK_FLAG.learning)) return -1;
+  const entry = fdb.find(link, high, low);
+  if (entry < 0) {
+    learn(path, batch, i, high, low, link, now);
+    return -1;
+  }
+  const remote = fdb.remote(entry);
+  if (remotes.hasAddress(remote, batch.from0[i], batch.from1[i], batch.from2[i], batch.from3[i])) {
+    fdb.touchUpdated(entry, now);
+    return -1;
+  }
+  if (fdb.flags(entry) & (FDB_FLAG.static | FDB_FLAG.permanent)) return COUNTER['static-mac-elsewhere'];
+  move(path, batch, i, high, low, link, now);
+  return -1;
+}
+
+/** The remote that replies go to: the source's address, and always the configured port. */
+function sourceRemote(path: Datapath, batch: Batch, i: number, link: number): number {
+  const { links, remotes } = path.tables;
+  const { from0, from1, from2, from3 } = batch;
+  return remotes.intern(link, from0[i], from1[i], from2[i], from3[i], links.port(link), links.vni(link));
+}
+
+function learn(path: Datapath, batch: Batch, i: number, high: number, low: number, link: number, now: number): void {
+  const { links, fdb, remotes, counters, events } = path.tables;
+  if (!links.takeAddress(link)) return counters.add(link, COUNTER['learn-limit'], 1);
+  const remote = sourceRemote(path, batch, i, link);
+  const locked = remote >= 0 && fdb.table.tryLock();
+  // another thread may have learned it since we looked
+  const known = locked && fdb.find(link, high, low) >= 0;
+  const done = locked && !known && fdb.insert(link, high, low, remote, FDB_FLAG.learned, now) >= 0;
+  if (locked) fdb.table.unlock();
+  if (done) {
+    remotes.hold(remote);
+    events.push(EVENT.learn, link, high, low, remote);
+  } else {
+    links.returnAddress(link);
+    if (!known) counters.add(link, locked || remote < 0 ? COUNTER['learn-table-full'] : COUNTER['learn-busy'], 1);
+  }
+}
+
+function move(path: Datapath, batch: Batch, i: number, high: number, low: number, link: number, now: number): void {
+  const { fdb, remotes, counters, events } = path.tables;
+  const remote = sourceRemote(path, batch, i, link);
+  if (remote < 0 || !fdb.table.tryLock()) return counters.add(link, COUNTER['learn-busy'], 1);
+  const entry = fdb.find(link, high, low);
+  const before = entry < 0 ? -1 : fdb.remote(entry);
+  if (entry >= 0) {
+    fdb.setRemote(entry, remote, fdb.flags(entry));
+    fdb.touchUpdated(entry, now);
+  }
+  fdb.table.unlock();
+  if (entry < 0) return;
+  remotes.hold(remote);
+  remotes.release(before);
+  events.push(EVENT.move, link, high, low, remote);
+}

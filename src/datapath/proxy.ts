@@ -1,0 +1,79 @@
+/**
+ * ARP answered by the VTEP. `proxy` is the kernel's: every ARP frame is consumed, requests for known neighbours
+ * are answered. `suppress` is ours: what is not known goes on, and what comes out of the tunnel is remembered.
+ */
+
+import type { Batch } from '../memory/batch.ts';
+import { COUNTER } from '../tables/counters.ts';
+import { EVENT } from '../tables/events.ts';
+import { LINK_FLAG } from '../tables/links.ts';
+import { NEIGHBOR_UNRESOLVED } from '../tables/neighbors.ts';
+import * as arp from '../wire/arp.ts';
+import * as ethernet from '../wire/ethernet.ts';
+import { type Datapath, flushInbound } from './datapath.ts';
+
+const ARP_FRAME = ethernet.HEADER_LENGTH + arp.LENGTH;
+
+function isArp(bytes: Uint8Array, at: number, length: number): boolean {
+  return length >= ARP_FRAME && ethernet.readType(bytes, at) === ethernet.TYPE_ARP;
+}
+
+/** Nobody is asked for a loopback or multicast address. */
+function isAskable(ip: number): boolean {
+  return ip >>> 24 !== 127 && ip >>> 28 !== 14;
+}
+
+/** True when the frame ends here, answered or consumed. */
+export function proxyArp(path: Datapath, batch: Batch, i: number, link: number, flags: number): boolean {
+  const { neighbors, counters, events } = path.tables;
+  const { bytes } = batch.pool;
+  const at = batch.offset(i);
+  if (!isArp(bytes, at, batch.length[i])) return false;
+  const request = at + ethernet.HEADER_LENGTH;
+  const ip = arp.readTargetIp(bytes, request);
+  const asked = arp.isEthernetIpv4(bytes, request) && arp.readOperation(bytes, request) === arp.REQUEST;
+  if (asked && isAskable(ip)) {
+    const neighbor = neighbors.findIpv4(link, ip);
+    if (neighbor >= 0 && !(neighbors.flags(neighbor) & NEIGHBOR_UNRESOLVED)) {
+      reply(path, batch, i, link, neighbors.macHigh(neighbor), neighbors.macLow(neighbor));
+      return true;
+    }
+    if (neighbor < 0) events.push(EVENT.l3miss, link, 0, 0, 0, 0, 0xffff, ip);
+  }
+  if (!(flags & LINK_FLAG.proxy)) return false;
+  counters.add(link, COUNTER['proxy-unanswered'], 1);
+  return true;
+}
+
+/** The request becomes the reply in its own slot, and goes back to the TAP. */
+function reply(path: Datapath, batch: Batch, i: number, link: number, high: number, low: number): void {
+  const { inbound, tables } = path;
+  const { bytes } = batch.pool;
+  const at = batch.offset(i);
+  const askerHigh = ethernet.readSourceHigh(bytes, at);
+  const askerLow = ethernet.readSourceLow(bytes, at);
+  arp.turnIntoReply(bytes, at + ethernet.HEADER_LENGTH, high, low);
+  ethernet.writeDestination(bytes, at, askerHigh, askerLow);
+  ethernet.writeSource(bytes, at, high, low);
+  tables.counters.add(link, COUNTER['proxy-answered'], 1);
+  if (inbound.count === inbound.capacity) flushInbound(path);
+  const item = inbound.queue(batch.slot[i], batch.start[i], batch.length[i], link, 0);
+  inbound.vnet.fill(0, 3 * item, 3 * item + 3);
+}
+
+export function snoopArp(
+  path: Datapath,
+  bytes: Uint8Array,
+  at: number,
+  length: number,
+  link: number,
+  now: number,
+): void {
+  if (!isArp(bytes, at, length)) return;
+  const message = at + ethernet.HEADER_LENGTH;
+  if (!arp.isEthernetIpv4(bytes, message)) return;
+  const ip = arp.readSenderIp(bytes, message);
+  const high = arp.readSenderMacHigh(bytes, message);
+  if (ip === 0 || ethernet.isGroup(high)) return;
+  path.tables.neighbors.snoopIpv4(link, ip, high, arp.readSenderMacLow(bytes, message), now);
+}

@@ -1,0 +1,63 @@
+/** The only file that knows the addon: finds it, types it, and checks that both sides mean the same layout. */
+
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+import { COLUMN, COLUMNS } from '../memory/batch.ts';
+
+/** Opaque handles of the addon. */
+export type BatchHandle = { readonly batch: unique symbol };
+export type SenderHandle = { readonly sender: unique symbol };
+
+/** Every function answers a number, negative: -errno. */
+export interface Native {
+  bindBatch(words: Int32Array, slab: Uint8Array, slotBytes: number): BatchHandle;
+  bindSender(sockets: Int32Array, records: Int32Array, envelopes: Uint8Array, status: Int32Array): SenderHandle;
+  tapOpen(name: string): number;
+  tapReceive(batch: BatchHandle, fd: number): number;
+  tapTransmit(batch: BatchHandle, fd: number, from: number, to: number, failed: Int32Array): number;
+  udpOpen(address: Int32Array, port: number, scope: number, options: number, buffer: number): number;
+  udpBuffer(fd: number, sending: number): number;
+  udpEnvelope(
+    bytes: Uint8Array,
+    link: number,
+    source: Int32Array | null,
+    device: number,
+    ttl: number,
+    ipv6: number,
+  ): number;
+  udpReceive(batch: BatchHandle, fd: number): number;
+  udpTransmit(batch: BatchHandle, sender: SenderHandle, from: number, to: number): number;
+  pollOpen(): number;
+  pollAdd(epoll: number, fd: number, id: number, writable: number): number;
+  pollPause(epoll: number, fd: number, id: number, paused: number): number;
+  pollWait(epoll: number, ready: Int32Array, milliseconds: number): number;
+  eventOpen(): number;
+  eventRing(fd: number): number;
+  eventTake(fd: number): number;
+  closeFd(fd: number): number;
+  readonly layout: Record<string, number>;
+}
+
+let loaded: Native | undefined;
+
+function find(): string | undefined {
+  const candidates = ['../../build/vtep.node', `../../prebuilds/linux-${process.arch}/vtep.node`];
+  return candidates.map((path) => fileURLToPath(new URL(path, import.meta.url))).find(existsSync);
+}
+
+/** The addon; a thrown sentence where there is none. */
+export function native(): Native {
+  if (loaded) return loaded;
+  const path = find();
+  if (!path) {
+    throw new Error('the native addon is missing, and without it there is no TAP: build it with `npm run build`');
+  }
+  const addon = createRequire(import.meta.url)(path) as Native;
+  const expected: Record<string, number> = { ...COLUMN, columns: COLUMNS };
+  for (const [name, index] of Object.entries(expected)) {
+    if (addon.layout[name] !== index) throw new Error(`the addon ${path} is of another version: column ${name}`);
+  }
+  loaded = addon;
+  return addon;
+}
