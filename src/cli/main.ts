@@ -1,0 +1,30 @@
+#!/usr/bin/env node
+/** The command: one verb, and what to say when it is not that. */
+
+import { run } from './run.ts';
+import { USAGE, UsageError } from './words.ts';
+
+const HELP = `A userspace VXLAN data plane over TAP.
+
+${USAGE}
+
+Carries the frames of the TAP NAME in VXLAN until SIGINT or SIGTERM; SIGUSR2 prints the tables and counters.
+`;
+
+async function main(words: string[]): Promise<number> {
+  const [verb, ...rest] = words;
+  if (verb === undefined || verb === 'help' || words.includes('--help') || words.includes('-h')) {
+    process.stdout.write(HELP);
+    return verb === undefined ? 2 : 0;
+  }
+  try {
+    if (verb !== 'run') throw new UsageError(`the verb "${verb}" is not known; there is "run"`);
+    return await run(rest);
+  } catch (error) {
+    process.stderr.write(`vtep: ${(error as Error).message}\n`);
+    if (error instanceof UsageError) process.stderr.write(`form: ${USAGE}\n`);
+    return 2;
+  }
+}
+
+process.exitCode = await main(process.argv.slice(2));

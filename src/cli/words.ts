@@ -1,0 +1,180 @@
+/** The words of `vtep run`: those of `ip link add NAME type vxlan`, in any order. */
+
+import { isIP, isIPv6 } from 'node:net';
+import { type Mac, parseMac } from '../wire/address.ts';
+import { MAX_VNI } from '../wire/vxlan.ts';
+
+export const USAGE = `vtep run NAME id VNI [remote IP]... [local IP] [dev IF] [dstport 4789] [srcport MIN MAX] [ageing S]
+         [maxaddress N] [[no]learning] [ttl N] [mtu N] [address MAC|CIDR]... [[no]proxy] [suppress]
+         [[no]udpcsum] [df set|unset] [reserved_bits kernel] [up] [--fdb-size N]`;
+
+export interface RunOptions {
+  name: string;
+  vni: number;
+  remotes: string[];
+  local?: string;
+  dev?: string;
+  port: number;
+  sourcePorts: [number, number];
+  ageing: number;
+  maxAddresses: number;
+  learning: boolean;
+  ttl: number;
+  mtu?: number;
+  mac?: Mac;
+  addresses: string[];
+  proxy: boolean;
+  suppress: boolean;
+  checksum: boolean;
+  df: boolean;
+  strictReserved: boolean;
+  up: boolean;
+  fdbSize: number;
+}
+
+/** A user's mistake: shown as a sentence, with the form. */
+export class UsageError extends Error {}
+
+type Next = (what: string) => string;
+
+function whole(word: string, what: string, least: number, most: number): number {
+  const value = /^(0x[0-9a-f]+|\d+)$/i.test(word) ? Number(word) : Number.NaN;
+  if (!(value >= least && value <= most)) {
+    throw new UsageError(`${what} "${word}" is not a whole number from ${least} to ${most}`);
+  }
+  return value;
+}
+
+function ip(word: string, what: string): string {
+  if (isIP(word) === 0) throw new UsageError(`${what} "${word}" is not an IP address, such as 192.0.2.1 or 2001:db8::1`);
+  return word;
+}
+
+function address(word: string, options: RunOptions): void {
+  const mac = parseMac(word);
+  const [host, prefix, rest] = word.split('/');
+  const bits = isIPv6(host) ? 128 : 32;
+  if (mac && mac.high & 0x0100) throw new UsageError(`address "${word}" is a group address; a link needs a unicast one`);
+  if (mac) options.mac = mac;
+  else if (isIP(host) !== 0 && /^\d+$/.test(prefix ?? '') && Number(prefix) <= bits && rest === undefined) {
+    options.addresses.push(word);
+  } else throw new UsageError(`address "${word}" is neither a MAC (02:00:00:00:00:01) nor an IP with prefix (10.0.0.1/24)`);
+}
+
+function sourcePorts(options: RunOptions, next: Next): void {
+  const low = whole(next('srcport'), 'srcport', 0, 65_535);
+  const high = whole(next('srcport'), 'srcport', 0, 65_535);
+  if (high < low) throw new UsageError(`srcport ${low} ${high}: the second must not be smaller than the first`);
+  if (high > 0) options.sourcePorts = [Math.max(low, 1), high];
+}
+
+function word<T extends string>(given: string, what: string, allowed: readonly T[]): T {
+  if ((allowed as readonly string[]).includes(given)) return given as T;
+  throw new UsageError(`${what} "${given}" is not known; it takes ${allowed.join(' or ')}`);
+}
+
+const WORDS: Record<string, (options: RunOptions, next: Next) => void> = {
+  id: (o, next) => {
+    o.vni = whole(next('id'), 'id', 0, MAX_VNI);
+  },
+  remote: (o, next) => o.remotes.push(ip(next('remote'), 'remote')),
+  local: (o, next) => {
+    o.local = ip(next('local'), 'local');
+  },
+  dev: (o, next) => {
+    o.dev = next('dev');
+  },
+  dstport: (o, next) => {
+    o.port = whole(next('dstport'), 'dstport', 0, 65_535) || 8472;
+  },
+  srcport: sourcePorts,
+  ageing: (o, next) => {
+    o.ageing = whole(next('ageing'), 'ageing', 0, 2 ** 31 - 1) || 300;
+  },
+  maxaddress: (o, next) => {
+    o.maxAddresses = whole(next('maxaddress'), 'maxaddress', 0, 2 ** 31 - 1);
+  },
+  ttl: (o, next) => {
+    const value = next('ttl');
+    o.ttl = value === 'auto' ? 0 : whole(value, 'ttl', 0, 255);
+  },
+  mtu: (o, next) => {
+    o.mtu = whole(next('mtu'), 'mtu', 68, 65_485);
+  },
+  address: (o, next) => address(next('address'), o),
+  df: (o, next) => {
+    o.df = word(next('df'), 'df', ['set', 'unset']) === 'set';
+  },
+  reserved_bits: (o, next) => {
+    o.strictReserved = word(next('reserved_bits'), 'reserved_bits', ['kernel', 'ignore']) === 'kernel';
+  },
+  type: (_, next) => void word(next('type'), 'type', ['vxlan']),
+  up: (o) => {
+    o.up = true;
+  },
+  '--fdb-size': (o, next) => {
+    o.fdbSize = whole(next('--fdb-size'), '--fdb-size', 1, 16_000_000);
+  },
+};
+WORDS.vni = WORDS.id;
+
+const SWITCHES: Record<string, 'learning' | 'proxy' | 'suppress' | 'checksum'> = {
+  learning: 'learning',
+  proxy: 'proxy',
+  suppress: 'suppress',
+  udpcsum: 'checksum',
+};
+
+/** Where each kind of word goes; a word that is none of them is a mistake. */
+export function parseRun(words: readonly string[]): RunOptions {
+  const options: RunOptions = {
+    name: '',
+    vni: -1,
+    remotes: [],
+    port: 4789,
+    sourcePorts: [49_152, 65_535],
+    ageing: 300,
+    maxAddresses: 0,
+    learning: true,
+    ttl: 0,
+    addresses: [],
+    proxy: false,
+    suppress: false,
+    checksum: true,
+    df: true,
+    strictReserved: false,
+    up: false,
+    fdbSize: 131_072,
+  };
+  let at = 0;
+  const next: Next = (what) => {
+    if (at >= words.length) throw new UsageError(`"${what}" wants a value behind it`);
+    return words[at++];
+  };
+  while (at < words.length) {
+    const given = words[at++];
+    const negated = given.startsWith('no') && Object.hasOwn(SWITCHES, given.slice(2));
+    if (Object.hasOwn(WORDS, given)) WORDS[given](options, next);
+    else if (negated) options[SWITCHES[given.slice(2)]] = false;
+    else if (Object.hasOwn(SWITCHES, given)) options[SWITCHES[given]] = true;
+    else if (options.name === '') options.name = given;
+    else throw new UsageError(`the word "${given}" is not known`);
+  }
+  check(options);
+  return options;
+}
+
+function check(o: RunOptions): void {
+  if (!/^[^\s/]{1,15}$/.test(o.name) || o.name === '.' || o.name === '..') {
+    throw new UsageError(`NAME "${o.name}" is no name for an interface: 1 to 15 characters, no space, no slash`);
+  }
+  if (o.vni < 0) throw new UsageError('the VNI is missing: id VNI, from 0 to 16777215');
+  const all = [...o.remotes, ...(o.local ? [o.local] : [])];
+  const v6 = all.filter((each) => isIPv6(each));
+  if (v6.length > 0 && v6.length < all.length) {
+    throw new UsageError(`"${v6[0]}" is IPv6 and others are IPv4: local and all remotes must be of one family`);
+  }
+  if (v6.length > 0 && !o.checksum) {
+    throw new UsageError('noudpcsum concerns IPv4; over IPv6 a datagram without checksum is not sent');
+  }
+}
