@@ -26,8 +26,9 @@ enum { ENVELOPE_BYTES = 128, ENVELOPE_CONTROL = 8 }; /* length in the first byte
 enum { OPTION_IPV6 = 1, OPTION_DF = 2, OPTION_NO_CHECKSUM = 4, OPTION_SENDS_ONLY = 8 };
 
 /* What a transmit reports beside its return value, in words shared with JavaScript. */
-enum { STATUS_FAILURES, STATUS_BLOCKED_FD, STATUS_REPORTS, STATUS_REPORTS_LOST, STATUS_LISTS = 4 };
-enum { FAILURES_MOST = 1024, REPORTS_MOST = 64, REPORT_WORDS = 6 };
+enum { STATUS_FAILURES, STATUS_BLOCKED_FD, STATUS_LISTS = 4 };
+enum { FAILURES_MOST = 1024 };
+enum { DRAIN_MOST = 64 }; /* entries of one error queue read at a time */
 
 struct sender {
   int count;
@@ -202,7 +203,7 @@ static napi_value bind_sender(napi_env env, napi_callback_info info) {
   arguments(env, info, 4, argv);
   struct bytes sockets = bytes_arg(env, argv[0]), records = bytes_arg(env, argv[1]), envelopes = bytes_arg(env, argv[2]),
                status = bytes_arg(env, argv[3]);
-  size_t need = 4 * (STATUS_LISTS + 2 * FAILURES_MOST + REPORT_WORDS * REPORTS_MOST);
+  size_t need = 4 * (STATUS_LISTS + 2 * FAILURES_MOST);
   if (sockets.length / 4 < 1 || sockets.length / 4 > SOCKETS_MOST || status.length < need) return answer(env, -EINVAL);
   struct sender *s = calloc(1, sizeof *s);
   if (!s) return answer(env, -ENOMEM);
@@ -230,31 +231,42 @@ static void fail(struct sender *s, int target, int error) {
   s->status[STATUS_FAILURES] = at + 1;
 }
 
-/* One entry of the error queue: the destination that an earlier datagram could not reach. False: the queue is empty. */
+/* The remote that an ICMP error speaks of: by address and port, and by the VNI of the datagram it quotes. */
+static int find_remote(const struct sender *s, const int32_t *address, int port, const uint8_t *quoted, ssize_t length) {
+  int32_t vni = length >= 8 ? quoted[4] << 16 | quoted[5] << 8 | quoted[6] : -1;
+  for (size_t i = 0; i < s->record_count; i++) {
+    const int32_t *record = s->records + i * RECORD_WORDS;
+    if (record[RECORD_LINK] != 0 && record[RECORD_PORT] == port && (vni < 0 || record[RECORD_VNI] == vni) &&
+        memcmp(record + RECORD_ADDRESS, address, 4 * sizeof *address) == 0)
+      return (int)i;
+  }
+  return -1;
+}
+
+/* One entry of the error queue, charged to the destination that could not be reached. False: the queue is empty. */
 static bool drain_one(struct sender *s, int fd) {
   struct sockaddr_in6 name;
-  char control[256], payload[1];
-  struct iovec part = {payload, sizeof payload};
+  char control[256];
+  uint8_t quoted[8];
+  struct iovec part = {quoted, sizeof quoted};
   struct msghdr message = {.msg_name = &name, .msg_namelen = sizeof name, .msg_iov = &part, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
-  if (recvmsg(fd, &message, MSG_ERRQUEUE | MSG_DONTWAIT) < 0) return false;
+  ssize_t got = recvmsg(fd, &message, MSG_ERRQUEUE | MSG_DONTWAIT);
+  if (got < 0) return false;
   for (struct cmsghdr *c = CMSG_FIRSTHDR(&message); c; c = CMSG_NXTHDR(&message, c)) {
     if (!(c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_RECVERR) && !(c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_RECVERR)) continue;
     struct sock_extended_err error;
     memcpy(&error, CMSG_DATA(c), sizeof error);
     if (error.ee_origin == SO_EE_ORIGIN_LOCAL) continue; /* the send itself reports that one */
-    if (s->status[STATUS_REPORTS] >= REPORTS_MOST) {
-      s->status[STATUS_REPORTS_LOST]++;
-      continue;
-    }
-    int32_t *report = s->status + STATUS_LISTS + 2 * FAILURES_MOST + REPORT_WORDS * s->status[STATUS_REPORTS]++;
-    report[4] = read_name(&name, report);
-    report[5] = (int32_t)error.ee_errno;
+    int32_t address[4];
+    int port = read_name(&name, address);
+    int remote = find_remote(s, address, port, quoted, got);
+    if (remote >= 0) fail(s, remote, (int)error.ee_errno);
   }
   return true;
 }
 
 static void drain_errors(struct sender *s, int fd) {
-  for (int i = 0; i < 64 && drain_one(s, fd); i++) {
+  for (int i = 0; i < DRAIN_MOST && drain_one(s, fd); i++) {
   }
 }
 

@@ -1,5 +1,10 @@
 /** The library's face. */
 
-export { type LinkOptions, type OpenLink, openLink } from './control/link.ts';
-export { counterLines, fdbLines } from './observe/show.ts';
-export { DROP_REASONS, NOTES } from './tables/counters.ts';
+export type { Destination, EntryState, FdbEntry } from './control/fdb.ts';
+export type { LinkEvents, LinkSettings } from './control/link.ts';
+export { FAILURES_MOST, type Port, type UnderlayPort } from './io/port.ts';
+export { type DgramOptions, DgramUdpPort } from './io/udp-dgram.ts';
+export { Batch } from './memory/batch.ts';
+export { REMOTE_RECORD, REMOTE_RECORD_WORDS } from './memory/remote-record.ts';
+export { type CounterName, DROP_REASONS, NOTES } from './tables/counters.ts';
+export { Vtep, type VtepOptions } from './vtep.ts';

@@ -1,27 +1,39 @@
 /** `vtep run`: one link in the foreground. */
 
-import { type OpenLink, openLink } from '../control/link.ts';
-import { describe } from '../observe/show.ts';
+import type { Link } from '../control/link.ts';
+import { openLink } from '../control/open-link.ts';
+import { type Log, logTo } from './log.ts';
+import { describe } from './show.ts';
 import { parseRun } from './words.ts';
 
 export async function run(words: string[]): Promise<number> {
   const options = parseRun(words);
-  const link: OpenLink = openLink(options);
-  const show = () => process.stderr.write(describe(link));
+  const log = logTo(process.stderr, options.logLevel);
   const signalled = new Promise<undefined>((resolve) => {
     process.once('SIGINT', () => resolve(undefined));
     process.once('SIGTERM', () => resolve(undefined));
   });
+  const opened = await openLink(options, (sentence) => log('warn', sentence));
+  const { name, mtu, link, engine } = opened;
+  const show = () => process.stderr.write(describe(name, link));
   process.on('SIGUSR2', show);
+  tellEvents(name, link, log);
+  const destinations = `${options.remotes.length} default destination${options.remotes.length === 1 ? '' : 's'}`;
   process.stdout.write(
-    `vtep: ${options.name} ready: vni ${options.vni}, port ${options.port}, mtu ${link.mtu}, ` +
-      `${options.remotes.length} default destination${options.remotes.length === 1 ? '' : 's'}\n`,
+    `vtep: ${name} ready: vni ${options.vni}, port ${options.port}, mtu ${mtu}, ${destinations}\n`,
   );
-  const failure = await Promise.race([signalled, link.engine.ended]);
-  await link.engine.stop();
-  show();
-  link.close();
+  const failure = await Promise.race([signalled, engine.ended]);
+  await opened.close();
   process.removeListener('SIGUSR2', show);
-  if (failure) process.stderr.write(`vtep: ${failure}\n`);
+  show();
+  if (failure) log('error', failure);
   return failure ? 1 : 0;
+}
+
+/** In the form of `bridge monitor fdb`. */
+function tellEvents(name: string, link: Link, log: Log): void {
+  link.on('learn', ({ mac, dst }) => log('debug', `${mac} dev ${name} dst ${dst} self`));
+  link.on('move', ({ mac, dst }) => log('debug', `${mac} dev ${name} dst ${dst} self`));
+  link.on('expire', ({ mac, dst }) => log('debug', `Deleted ${mac} dev ${name} dst ${dst} self`));
+  link.on('miss', (what) => log('debug', `miss ${'mac' in what ? what.mac : what.ip} dev ${name}`));
 }

@@ -1,35 +1,21 @@
 /** The words of `vtep run`: those of `ip link add NAME type vxlan`, in any order. */
 
 import { isIP, isIPv6 } from 'node:net';
-import { type Mac, parseMac } from '../wire/address.ts';
+import { DEFAULT_SETTINGS } from '../control/link.ts';
+import type { LinkOptions } from '../control/open-link.ts';
+import { DEFAULT_RANGE } from '../io/source-ports.ts';
+import { DEFAULT_SIZES } from '../tables/tables.ts';
+import { parseMac } from '../wire/address.ts';
 import { MAX_VNI } from '../wire/vxlan.ts';
+import { LOG_LEVELS, type LogLevel } from './log.ts';
 
 export const USAGE = `vtep run NAME id VNI [remote IP]... [local IP] [dev IF] [dstport 4789] [srcport MIN MAX] [ageing S]
          [maxaddress N] [[no]learning] [ttl N] [mtu N] [address MAC|CIDR]... [[no]proxy] [suppress]
-         [[no]udpcsum] [df set|unset] [reserved_bits kernel] [up] [--fdb-size N]`;
+         [[no]udpcsum] [df set|unset] [reserved_bits kernel] [up] [--transport native|dgram]
+         [--log-level error|warn|info|debug] [--fdb-size N]`;
 
-export interface RunOptions {
-  name: string;
-  vni: number;
-  remotes: string[];
-  local?: string;
-  dev?: string;
-  port: number;
-  sourcePorts: [number, number];
-  ageing: number;
-  maxAddresses: number;
-  learning: boolean;
-  ttl: number;
-  mtu?: number;
-  mac?: Mac;
-  addresses: string[];
-  proxy: boolean;
-  suppress: boolean;
-  checksum: boolean;
-  df: boolean;
-  strictReserved: boolean;
-  up: boolean;
-  fdbSize: number;
+export interface RunOptions extends LinkOptions {
+  logLevel: LogLevel;
 }
 
 /** A user's mistake: shown as a sentence, with the form. */
@@ -46,7 +32,8 @@ function whole(word: string, what: string, least: number, most: number): number 
 }
 
 function ip(word: string, what: string): string {
-  if (isIP(word) === 0) throw new UsageError(`${what} "${word}" is not an IP address, such as 192.0.2.1 or 2001:db8::1`);
+  if (isIP(word) === 0)
+    throw new UsageError(`${what} "${word}" is not an IP address, such as 192.0.2.1 or 2001:db8::1`);
   return word;
 }
 
@@ -54,17 +41,22 @@ function address(word: string, options: RunOptions): void {
   const mac = parseMac(word);
   const [host, prefix, rest] = word.split('/');
   const bits = isIPv6(host) ? 128 : 32;
-  if (mac && mac.high & 0x0100) throw new UsageError(`address "${word}" is a group address; a link needs a unicast one`);
+  if (mac && mac.high & 0x0100)
+    throw new UsageError(`address "${word}" is a group address; a link needs a unicast one`);
   if (mac) options.mac = mac;
   else if (isIP(host) !== 0 && /^\d+$/.test(prefix ?? '') && Number(prefix) <= bits && rest === undefined) {
     options.addresses.push(word);
-  } else throw new UsageError(`address "${word}" is neither a MAC (02:00:00:00:00:01) nor an IP with prefix (10.0.0.1/24)`);
+  } else
+    throw new UsageError(
+      `address "${word}" is neither a MAC (02:00:00:00:00:01) nor an IP with prefix (10.0.0.1/24)`,
+    );
 }
 
 function sourcePorts(options: RunOptions, next: Next): void {
   const low = whole(next('srcport'), 'srcport', 0, 65_535);
   const high = whole(next('srcport'), 'srcport', 0, 65_535);
-  if (high < low) throw new UsageError(`srcport ${low} ${high}: the second must not be smaller than the first`);
+  if (high < low)
+    throw new UsageError(`srcport ${low} ${high}: the second must not be smaller than the first`);
   if (high > 0) options.sourcePorts = [Math.max(low, 1), high];
 }
 
@@ -112,6 +104,12 @@ const WORDS: Record<string, (options: RunOptions, next: Next) => void> = {
   up: (o) => {
     o.up = true;
   },
+  '--transport': (o, next) => {
+    o.transport = word(next('--transport'), '--transport', ['native', 'dgram']);
+  },
+  '--log-level': (o, next) => {
+    o.logLevel = word(next('--log-level'), '--log-level', LOG_LEVELS);
+  },
   '--fdb-size': (o, next) => {
     o.fdbSize = whole(next('--fdb-size'), '--fdb-size', 1, 16_000_000);
   },
@@ -128,23 +126,18 @@ const SWITCHES: Record<string, 'learning' | 'proxy' | 'suppress' | 'checksum'> =
 /** Where each kind of word goes; a word that is none of them is a mistake. */
 export function parseRun(words: readonly string[]): RunOptions {
   const options: RunOptions = {
+    ...DEFAULT_SETTINGS,
     name: '',
     vni: -1,
     remotes: [],
-    port: 4789,
-    sourcePorts: [49_152, 65_535],
-    ageing: 300,
-    maxAddresses: 0,
-    learning: true,
+    sourcePorts: [...DEFAULT_RANGE],
     ttl: 0,
     addresses: [],
-    proxy: false,
-    suppress: false,
     checksum: true,
-    df: true,
-    strictReserved: false,
     up: false,
-    fdbSize: 131_072,
+    fdbSize: DEFAULT_SIZES.fdb,
+    transport: 'native',
+    logLevel: 'info',
   };
   let at = 0;
   const next: Next = (what) => {
@@ -166,13 +159,17 @@ export function parseRun(words: readonly string[]): RunOptions {
 
 function check(o: RunOptions): void {
   if (!/^[^\s/]{1,15}$/.test(o.name) || o.name === '.' || o.name === '..') {
-    throw new UsageError(`NAME "${o.name}" is no name for an interface: 1 to 15 characters, no space, no slash`);
+    throw new UsageError(
+      `NAME "${o.name}" is no name for an interface: 1 to 15 characters, no space, no slash`,
+    );
   }
   if (o.vni < 0) throw new UsageError('the VNI is missing: id VNI, from 0 to 16777215');
   const all = [...o.remotes, ...(o.local ? [o.local] : [])];
   const v6 = all.filter((each) => isIPv6(each));
   if (v6.length > 0 && v6.length < all.length) {
-    throw new UsageError(`"${v6[0]}" is IPv6 and others are IPv4: local and all remotes must be of one family`);
+    throw new UsageError(
+      `"${v6[0]}" is IPv6 and others are IPv4: local and all remotes must be of one family`,
+    );
   }
   if (v6.length > 0 && !o.checksum) {
     throw new UsageError('noudpcsum concerns IPv4; over IPv6 a datagram without checksum is not sent');

@@ -1,10 +1,10 @@
-/** What the host knows and what is set on it, by iproute2's own command. */
+/** What the host knows and what is set on it, by iproute2's own command, and what changes there, by rtnetlink. */
 
 import { spawnSync } from 'node:child_process';
-import { networkInterfaces } from 'node:os';
+import { HostWatch, NUD } from '../io/netlink.ts';
+import { LINK_FLAG } from '../tables/links.ts';
 import { NEIGHBOR_UNRESOLVED } from '../tables/neighbors.ts';
 import type { Tables } from '../tables/tables.ts';
-import { parseIp, parseMac } from '../wire/address.ts';
 
 export interface Device {
   index: number;
@@ -12,16 +12,18 @@ export interface Device {
   mac: string;
   up: boolean;
 }
-export interface LinkState {
-  mtu: number;
-  mac: string;
-}
 
 interface IpLink {
   ifindex: number;
   mtu: number;
   address?: string;
   flags: string[];
+}
+
+interface IpRoute {
+  dev?: string;
+  prefsrc?: string;
+  metrics?: { mtu?: number }[];
 }
 
 function ip(...words: string[]): { ok: boolean; out: string; error: string } {
@@ -37,80 +39,109 @@ function json<T>(...words: string[]): T[] {
 
 export function device(name: string): Device | undefined {
   const [link] = json<IpLink>('link', 'show', 'dev', name);
-  return link && { index: link.ifindex, mtu: link.mtu, mac: link.address ?? '', up: link.flags.includes('UP') };
+  return (
+    link && { index: link.ifindex, mtu: link.mtu, mac: link.address ?? '', up: link.flags.includes('UP') }
+  );
 }
 
-/** The way to a remote: the source it would be sent from, and what the way carries. */
-export function route(remote: string, dev: string | undefined): { source?: string; mtu?: number } | undefined {
-  const [found] = json<{ dev?: string; prefsrc?: string; metrics?: { mtu?: number }[] }>(
-    ...['route', 'get', remote],
-    ...(dev ? ['oif', dev] : []),
-  );
+/** The way to a remote: the source it would be sent from, the device it leaves by, and what the way carries. */
+export function route(
+  remote: string,
+  dev?: string,
+): { source?: string; dev?: string; mtu?: number } | undefined {
+  const [found] = json<IpRoute>('route', 'get', remote, ...(dev ? ['oif', dev] : []));
   if (!found) return undefined;
   const mtu = found.metrics?.[0]?.mtu ?? (found.dev ? device(found.dev)?.mtu : undefined);
-  return { source: found.prefsrc, mtu: mtu === undefined ? undefined : Math.min(mtu, 65_535) };
-}
-
-export function addresses(): Int32Array[] {
-  return Object.values(networkInterfaces()).flatMap((all) =>
-    (all ?? []).map(({ address }) => parseIp(address)).filter((parsed) => parsed !== undefined),
-  );
+  return {
+    source: found.prefsrc,
+    dev: found.dev,
+    mtu: mtu === undefined ? undefined : Math.min(mtu, 65_535),
+  };
 }
 
 export interface Wanted {
   name: string;
   mtu: number;
+  /** An MTU that was asked for must be had; one that was derived is only said when it may not be set. */
+  mtuAsked: boolean;
   mac?: string;
-  addresses: string[];
+  addresses: readonly string[];
   up: boolean;
 }
 
-/** Sets what is not so yet; a derived MTU that may not be set is said, everything else that fails ends the start. */
-export function setUp(wanted: Wanted & { mtu: number }): LinkState {
-  const { name } = wanted;
+/**
+ * Sets on the TAP what is not so yet. Each change that a device which outlives us should not keep goes to `undo`.
+ * Returns the device as it is then.
+ */
+export function setUp(wanted: Wanted, undo: (() => void)[], warn: (sentence: string) => void): Device {
+  const { name, mtu, mac } = wanted;
   const before = device(name);
   if (!before) throw new Error(`the TAP ${name} vanished while it was set up`);
   const must = (...words: string[]) => {
     const { ok, error } = ip(...words);
     if (!ok) throw new Error(`\`ip ${words.join(' ')}\` failed: ${error}`);
   };
-  if (wanted.mac && wanted.mac !== before.mac) must('link', 'set', 'dev', name, 'address', wanted.mac);
-  if (wanted.mtu !== before.mtu && !ip('link', 'set', 'dev', name, 'mtu', String(wanted.mtu)).ok) {
-    process.stderr.write(
-      `vtep: the MTU of ${name} stays ${before.mtu}, the path carries ${wanted.mtu}; as root: ip link set dev ${name} mtu ${wanted.mtu}\n`,
+  const set = (was: string, ...words: string[]) => {
+    must('link', 'set', 'dev', name, ...words);
+    undo.push(() => ip('link', 'set', 'dev', name, ...words.slice(0, -1), was));
+  };
+  if (mac && mac !== before.mac) set(before.mac, 'address', mac);
+  if (mtu !== before.mtu && (wanted.mtuAsked || mayConfigure(name, before.mtu)))
+    set(`${before.mtu}`, 'mtu', `${mtu}`);
+  else if (mtu < before.mtu) {
+    warn(
+      `the MTU of ${name} stays ${before.mtu}, the path carries ${mtu}; as root: ip link set dev ${name} mtu ${mtu}`,
     );
   }
-  for (const address of wanted.addresses) must('address', 'replace', address, 'dev', name);
-  if (wanted.up && !before.up) must('link', 'set', 'dev', name, 'up');
-  const after = device(name) ?? before;
-  return { mtu: after.mtu, mac: after.mac };
+  const had = addressesOf(name);
+  for (const address of wanted.addresses.filter((each) => !had.includes(each))) {
+    must('address', 'add', address, 'dev', name);
+    undo.push(() => ip('address', 'del', address, 'dev', name));
+  }
+  if (wanted.up && !before.up) set('down', 'up');
+  return device(name) ?? before;
 }
 
-/** The kernel's own neighbour table of the TAP, where people type `ip neigh add ... dev NAME`, once a second. */
-export function mirrorNeighbors(name: string, link: number, tables: Tables): () => void {
-  const shown = new Set<string>();
-  const take = () => {
-    const now = new Set<string>();
-    for (const { dst, lladdr, state } of json<{ dst: string; lladdr?: string; state: string[] }>(
-      'neigh',
-      'show',
-      'dev',
-      name,
-      'nud',
-      'all',
-    )) {
-      const address = parseIp(dst);
-      const mac = parseMac(lladdr ?? '00:00:00:00:00:00');
-      if (!address || !mac) continue;
-      const usable = lladdr !== undefined && state.some((s) => ['PERMANENT', 'NOARP', 'REACHABLE'].includes(s));
-      tables.neighbors.set(link, address, mac.high, mac.low, usable ? 0 : NEIGHBOR_UNRESOLVED, 0);
-      now.add(dst);
-    }
-    for (const dst of shown) if (!now.has(dst)) tables.neighbors.remove(link, parseIp(dst) as Int32Array);
-    shown.clear();
-    for (const dst of now) shown.add(dst);
-  };
-  take();
-  const timer = setInterval(take, 1000);
-  return () => clearInterval(timer);
+/** Setting the MTU that is there changes nothing, and tells whether another may be set. */
+function mayConfigure(name: string, mtu: number): boolean {
+  return ip('link', 'set', 'dev', name, 'mtu', `${mtu}`).ok;
+}
+
+function addressesOf(name: string): string[] {
+  const [found] = json<{ addr_info: { local: string; prefixlen: number }[] }>('address', 'show', 'dev', name);
+  return (found?.addr_info ?? []).map(({ local, prefixlen }) => `${local}/${prefixlen}`);
+}
+
+/** Keeps the tables in step with the host: our addresses, the TAP's own MAC and MTU, its neighbours. */
+export function follow(tables: Tables, link: number, tapIndex: number): HostWatch {
+  const { neighbors, links, own } = tables;
+  // what the kernel itself resolves through us, `suppress` has seen in the tunnel: only what was set by hand counts
+  const byHand = NUD.permanent | NUD.noarp;
+  const answered = links.flags(link) & LINK_FLAG.suppress ? byHand : byHand | NUD.reachable;
+  return new HostWatch({
+    neighbor(on, address, mac, state) {
+      if (on !== tapIndex) return;
+      if (mac?.length === 6 && state & answered)
+        neighbors.set(link, address, macHigh(mac), macLow(mac), 0, 0);
+      else neighbors.set(link, address, 0, 0, NEIGHBOR_UNRESOLVED, 0);
+    },
+    neighborGone(on, address) {
+      if (on === tapIndex) neighbors.remove(link, address, true);
+    },
+    address: (address) => own.addAddress(address),
+    addressGone: (address) => own.removeAddress(address),
+    device(index, mac, mtu) {
+      if (index !== tapIndex) return;
+      if (mac?.length === 6) links.setMac(link, macHigh(mac), macLow(mac));
+      if (mtu > 0) links.setMtu(link, mtu);
+    },
+  });
+}
+
+function macHigh(mac: Uint8Array): number {
+  return (mac[0] << 8) | mac[1];
+}
+
+function macLow(mac: Uint8Array): number {
+  return (mac[2] << 24) | (mac[3] << 16) | (mac[4] << 8) | mac[5];
 }

@@ -1,6 +1,6 @@
 /** What the two journeys share: the tables, and the batches that frames leave by. */
 
-import type { Port } from '../io/port.ts';
+import type { Port, UnderlayPort } from '../io/port.ts';
 import type { Batch } from '../memory/batch.ts';
 import { COUNTER } from '../tables/counters.ts';
 import { REMOTE_TX_ERRORS } from '../tables/remotes.ts';
@@ -10,7 +10,7 @@ export interface Datapath {
   readonly tables: Tables;
   /** Datagrams on their way to remotes; target = remote. */
   readonly outbound: Batch;
-  readonly udp: Port;
+  readonly udp: UnderlayPort;
   /** Frames on their way to the TAP; target = link. */
   readonly inbound: Batch;
   readonly tap: Port;
@@ -28,23 +28,11 @@ function sendReason(errno: number): number {
 
 /** Sends what is queued. False: the way is blocked, and the rest waits at the head of the batch. */
 export function flushOutbound(path: Datapath): boolean {
-  const { outbound, udp, tables } = path;
-  if (outbound.count === 0) return true;
-  const left = udp.transmit(outbound, 0, outbound.count);
-  for (let i = 0; i < udp.failures; i++) {
-    const remote = udp.failed[2 * i];
-    tables.remotes.count(remote, REMOTE_TX_ERRORS, 1);
-    tables.counters.add(tables.remotes.link(remote), sendReason(udp.failed[2 * i + 1]), 1);
-  }
-  const first = outbound.count - left;
-  for (let i = 0; i < left; i++) {
-    outbound.slot[i] = outbound.slot[first + i];
-    outbound.start[i] = outbound.start[first + i];
-    outbound.length[i] = outbound.length[first + i];
-    outbound.target[i] = outbound.target[first + i];
-    outbound.flow[i] = outbound.flow[first + i];
-  }
-  outbound.count = left;
+  const { outbound, udp } = path;
+  const left = outbound.count === 0 ? 0 : udp.transmit(outbound, 0, outbound.count);
+  if (udp.failures > 0) countRefusals(path);
+  if (left > 0) outbound.keepLast(left);
+  else outbound.count = 0;
   return left === 0;
 }
 
@@ -56,5 +44,17 @@ export function flushInbound(path: Datapath): void {
     const reason = tap.failed[2 * i + 1] === ERRNO.EIO ? COUNTER['tap-down'] : COUNTER['tap-failed'];
     tables.counters.add(tap.failed[2 * i], reason, 1);
   }
+  tap.failures = 0;
   inbound.count = 0;
+}
+
+/** A remote's failure costs only its own datagrams, and is charged to it. */
+function countRefusals(path: Datapath): void {
+  const { udp, tables } = path;
+  for (let i = 0; i < udp.failures; i++) {
+    const remote = udp.failed[2 * i];
+    tables.remotes.count(remote, REMOTE_TX_ERRORS, 1);
+    tables.counters.add(tables.remotes.link(remote), sendReason(udp.failed[2 * i + 1]), 1);
+  }
+  udp.failures = 0;
 }

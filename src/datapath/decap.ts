@@ -36,15 +36,21 @@ function decapOne(path: Datapath, batch: Batch, i: number, endpoint: number, now
     if (flags & LINK_FLAG.strictReserved) return counters.add(link, COUNTER['reserved-bits'], 1);
     counters.add(link, COUNTER['reserved-bits-ignored'], 1);
   }
-  const own = tables.own.isOwn(batch.from0[i], batch.from1[i], batch.from2[i], batch.from3[i], batch.fromPort[i]);
+  const own = tables.own.isOwn(
+    batch.from0[i],
+    batch.from1[i],
+    batch.from2[i],
+    batch.from3[i],
+    batch.fromPort[i],
+  );
   if (own) return counters.add(link, COUNTER['own-datagram'], 1);
 
   const frame = at + vxlan.HEADER_LENGTH;
   const refusal = checkSource(path, batch, i, frame, link, now);
   if (refusal >= 0) return counters.add(link, refusal, 1);
-  if (flags & LINK_FLAG.suppress) snoopArp(path, bytes, frame, batch.length[i] - vxlan.HEADER_LENGTH, link, now);
-
   const length = batch.length[i] - vxlan.HEADER_LENGTH;
+  if (flags & LINK_FLAG.suppress) snoopArp(path, bytes, frame, length, link, now);
+
   counters.add(link, COUNTER.rxFrames, 1);
   counters.add(link, COUNTER.rxBytes, length);
   if (inbound.count === inbound.capacity) flushInbound(path);
@@ -53,7 +59,14 @@ function decapOne(path: Datapath, batch: Batch, i: number, endpoint: number, now
 }
 
 /** The drop reason of a source that is not believed, or -1; learns one that is. */
-function checkSource(path: Datapath, batch: Batch, i: number, frame: number, link: number, now: number): number {
+function checkSource(
+  path: Datapath,
+  batch: Batch,
+  i: number,
+  frame: number,
+  link: number,
+  now: number,
+): number {
   const { links, fdb, remotes } = path.tables;
   const { bytes } = batch.pool;
   const high = ethernet.readSourceHigh(bytes, frame);
@@ -76,44 +89,55 @@ function checkSource(path: Datapath, batch: Batch, i: number, frame: number, lin
   return -1;
 }
 
-/** The remote that replies go to: the source's address, and always the configured port. */
-function sourceRemote(path: Datapath, batch: Batch, i: number, link: number): number {
+/** The remote that replies go to, held: the source's address, and always the configured port. */
+function acquireSource(path: Datapath, batch: Batch, i: number, link: number): number {
   const { links, remotes } = path.tables;
   const { from0, from1, from2, from3 } = batch;
-  return remotes.intern(link, from0[i], from1[i], from2[i], from3[i], links.port(link), links.vni(link));
+  return remotes.acquire(link, from0[i], from1[i], from2[i], from3[i], links.port(link), links.vni(link));
 }
 
-function learn(path: Datapath, batch: Batch, i: number, high: number, low: number, link: number, now: number): void {
+function learn(
+  path: Datapath,
+  batch: Batch,
+  i: number,
+  high: number,
+  low: number,
+  link: number,
+  now: number,
+): void {
   const { links, fdb, remotes, counters, events } = path.tables;
   if (!links.takeAddress(link)) return counters.add(link, COUNTER['learn-limit'], 1);
-  const remote = sourceRemote(path, batch, i, link);
+  const remote = acquireSource(path, batch, i, link);
   const locked = remote >= 0 && fdb.table.tryLock();
   // another thread may have learned it since we looked
   const known = locked && fdb.find(link, high, low) >= 0;
   const done = locked && !known && fdb.insert(link, high, low, remote, FDB_FLAG.learned, now) >= 0;
   if (locked) fdb.table.unlock();
-  if (done) {
-    remotes.hold(remote);
-    events.push(EVENT.learn, link, high, low, remote);
-  } else {
-    links.returnAddress(link);
-    if (!known) counters.add(link, locked || remote < 0 ? COUNTER['learn-table-full'] : COUNTER['learn-busy'], 1);
-  }
+  if (done) return events.push(EVENT.learn, link, high, low, remote);
+  if (remote >= 0) remotes.release(remote);
+  links.returnAddress(link);
+  if (!known)
+    counters.add(link, locked || remote < 0 ? COUNTER['learn-table-full'] : COUNTER['learn-busy'], 1);
 }
 
-function move(path: Datapath, batch: Batch, i: number, high: number, low: number, link: number, now: number): void {
+function move(
+  path: Datapath,
+  batch: Batch,
+  i: number,
+  high: number,
+  low: number,
+  link: number,
+  now: number,
+): void {
   const { fdb, remotes, counters, events } = path.tables;
-  const remote = sourceRemote(path, batch, i, link);
-  if (remote < 0 || !fdb.table.tryLock()) return counters.add(link, COUNTER['learn-busy'], 1);
-  const entry = fdb.find(link, high, low);
-  const before = entry < 0 ? -1 : fdb.remote(entry);
-  if (entry >= 0) {
-    fdb.setRemote(entry, remote, fdb.flags(entry));
-    fdb.touchUpdated(entry, now);
-  }
-  fdb.table.unlock();
-  if (entry < 0) return;
-  remotes.hold(remote);
+  const remote = acquireSource(path, batch, i, link);
+  if (remote < 0) return counters.add(link, COUNTER['learn-table-full'], 1);
+  const locked = fdb.table.tryLock();
+  const entry = locked ? fdb.find(link, high, low) : -1;
+  const before = entry < 0 ? remote : fdb.remote(entry);
+  if (entry >= 0) fdb.moveTo(entry, remote, now);
+  if (locked) fdb.table.unlock();
   remotes.release(before);
-  events.push(EVENT.move, link, high, low, remote);
+  if (entry >= 0) events.push(EVENT.move, link, high, low, remote);
+  else if (!locked) counters.add(link, COUNTER['learn-busy'], 1);
 }

@@ -31,7 +31,7 @@ export function encap(path: Datapath, batch: Batch, link: number, now: number): 
 }
 
 function encapOne(path: Datapath, batch: Batch, i: number, link: number, now: number): void {
-  const { links, fdb, floods, counters, events } = path.tables;
+  const { links, fdb, remotes, floods, counters, events } = path.tables;
   const { bytes } = batch.pool;
   const at = batch.offset(i);
   const length = batch.length[i];
@@ -51,7 +51,7 @@ function encapOne(path: Datapath, batch: Batch, i: number, link: number, now: nu
     const remote = fdb.remote(entry);
     if (fdb.holds(entry, link, high, low)) {
       fdb.touchUsed(entry, now);
-      vxlan.writeHeader(bytes, at - vxlan.HEADER_LENGTH, links.vni(link));
+      vxlan.writeHeader(bytes, at - vxlan.HEADER_LENGTH, remotes.vni(remote));
       return queue(path, batch, i, remote, hash);
     }
   }

@@ -20,7 +20,13 @@ const GSO_TCPV6 = 4;
 const GSO_UDP_L4 = 5;
 
 /** Writes the offload header of the inbound item `item`, a frame at `at`. */
-export function describeOffload(path: Datapath, item: number, at: number, length: number, link: number): void {
+export function describeOffload(
+  path: Datapath,
+  item: number,
+  at: number,
+  length: number,
+  link: number,
+): void {
   const { inbound, tables } = path;
   const { bytes } = inbound.pool;
   const { vnet } = inbound;
@@ -33,7 +39,11 @@ export function describeOffload(path: Datapath, item: number, at: number, length
   const ip = typeAt + 2;
   const type = ethernet.readType(bytes, typeAt - ethernet.TYPE_OFFSET);
   const isV4 = type === ethernet.TYPE_IPV4;
-  const transport = isV4 ? findInIpv4(bytes, ip, end) : type === ethernet.TYPE_IPV6 ? findInIpv6(bytes, ip, end) : 0;
+  const transport = isV4
+    ? findInIpv4(bytes, ip, end)
+    : type === ethernet.TYPE_IPV6
+      ? findInIpv6(bytes, ip, end)
+      : 0;
   if (transport === 0) return;
   const protocol = isV4
     ? ipv4.readProtocol(bytes, ip)

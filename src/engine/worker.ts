@@ -1,81 +1,64 @@
 /**
- * The data-plane worker: waits in epoll, carries a batch, flushes, waits again, until the stop word is set. It
- * opens and closes no descriptor, and allocates nothing per frame.
+ * The data-plane worker: waits in epoll, carries a batch, waits again, until the stop word is set. It opens and
+ * closes no port, and allocates nothing per frame.
  */
 
 import { parentPort, workerData } from 'node:worker_threads';
-import type { Datapath } from '../datapath/datapath.ts';
-import { flushInbound, flushOutbound } from '../datapath/datapath.ts';
-import { decap } from '../datapath/decap.ts';
-import { encap } from '../datapath/encap.ts';
 import { native } from '../io/native.ts';
 import { TapPort } from '../io/tap.ts';
-import { NativeUdpPort } from '../io/udp-native.ts';
-import { Batch } from '../memory/batch.ts';
-import { FramePool } from '../memory/frame-pool.ts';
+import { type NativeSockets, NativeUdpPort } from '../io/udp-native.ts';
 import { Tables, type TablesMemory } from '../tables/tables.ts';
+import { Carrier, type Route } from './carrier.ts';
 
 export interface WorkerPlan {
   readonly tables: TablesMemory;
-  readonly link: number;
-  readonly endpoint: number;
+  readonly route: Route;
   readonly tapFd: number;
-  readonly udpFd: number;
-  readonly sockets: Int32Array;
-  readonly envelopes: Uint8Array;
+  readonly sockets: NativeSockets;
   readonly wakeFd: number;
-  /** [stop word] */
-  readonly stop: Int32Array;
+  /** Shared: [stop word, rounds]. */
+  readonly state: Int32Array;
 }
 
-const BATCH = 64;
-const OUTBOUND = 512;
+export const STOP = 0;
+/** Odd, and still, while a batch is carried or waits to leave: the control thread sees quiescent points by it. */
+export const ROUNDS = 1;
+
 const TAP = 1;
 const UDP = 2;
 const WAKE = 3;
 const WRITABLE = 4;
-const EPOLLERR = 8;
 
 export function runWorker(plan: WorkerPlan): string | undefined {
   const addon = native();
   const tables = new Tables(plan.tables);
   tables.events.ring = () => parentPort?.postMessage('events');
-  const pool = new FramePool(2 * BATCH);
-  const fromTap = Batch.receiving(pool, 0, BATCH);
-  const fromUdp = Batch.receiving(pool, BATCH, BATCH);
-  const tap = new TapPort(plan.tapFd);
-  const udp = new NativeUdpPort(plan.udpFd, plan.sockets, tables.remotes.records, plan.envelopes);
-  const path: Datapath = { tables, tap, udp, outbound: new Batch(pool, OUTBOUND), inbound: new Batch(pool, OUTBOUND) };
-  const ready = new Int32Array(1 + 2 * 16);
+  const udp = new NativeUdpPort(plan.sockets);
+  const carrier = new Carrier(tables, new TapPort(plan.tapFd), udp, plan.route);
   const epoll = addon.pollOpen();
+  if (epoll < 0) return `the data plane cannot wait (errno ${-epoll})`;
   addon.pollAdd(epoll, plan.tapFd, TAP, 0);
-  addon.pollAdd(epoll, plan.udpFd, UDP, 0);
+  addon.pollAdd(epoll, plan.sockets.receiving, UDP, 0);
   addon.pollAdd(epoll, plan.wakeFd, WAKE, 0);
 
-  let failure: string | undefined;
-  const flush = () => {
-    flushInbound(path);
-    if (flushOutbound(path)) return;
-    // the rest waits in the batch, and the TAP is not read until it is gone
+  const serve = (id: number, now: number) => {
+    if (id === TAP) carrier.out(now);
+    else if (id === UDP) carrier.back(now);
+    else if (id === WAKE) addon.eventTake(plan.wakeFd);
+    else if (carrier.flush()) addon.pollPause(epoll, plan.tapFd, TAP, 0);
+    if (!carrier.isBlocked) return;
     addon.pollPause(epoll, plan.tapFd, TAP, 1);
     addon.pollAdd(epoll, udp.blockedFd, WRITABLE, 1);
   };
-  const serve = (id: number, events: number, now: number) => {
-    if (id === TAP) {
-      if (events & EPOLLERR) failure = 'the TAP is gone';
-      else if (path.outbound.count === 0 && tap.receive(fromTap) > 0) encap(path, fromTap, plan.link, now);
-    } else if (id === UDP) {
-      if (udp.receive(fromUdp) > 0) decap(path, fromUdp, plan.endpoint, now);
-    } else if (id === WRITABLE) addon.pollPause(epoll, plan.tapFd, TAP, 0);
-    else addon.eventTake(plan.wakeFd);
-    flush();
-  };
-  while (Atomics.load(plan.stop, 0) === 0 && failure === undefined) {
+  const ready = new Int32Array(1 + 2 * 16);
+  while (Atomics.load(plan.state, STOP) === 0 && carrier.ended === undefined) {
     const count = addon.pollWait(epoll, ready, -1);
-    for (let i = 0; i < count; i++) serve(ready[1 + 2 * i], ready[2 + 2 * i], ready[0]);
+    if (!carrier.isBlocked) Atomics.add(plan.state, ROUNDS, 1);
+    for (let i = 0; i < count; i++) serve(ready[1 + 2 * i], ready[0]);
+    if (!carrier.isBlocked) Atomics.add(plan.state, ROUNDS, 1);
   }
   addon.closeFd(epoll);
-  return failure;
+  return carrier.ended;
 }
 
 if (parentPort && workerData?.tables) parentPort.postMessage({ ended: runWorker(workerData as WorkerPlan) });

@@ -3,16 +3,22 @@
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
-import { COLUMN, COLUMNS } from '../memory/batch.ts';
+import { type Batch, COLUMN, COLUMNS } from '../memory/batch.ts';
 
 /** Opaque handles of the addon. */
 export type BatchHandle = { readonly batch: unique symbol };
 export type SenderHandle = { readonly sender: unique symbol };
+export type WatchHandle = { readonly watch: unique symbol };
 
 /** Every function answers a number, negative: -errno. */
 export interface Native {
-  bindBatch(words: Int32Array, slab: Uint8Array, slotBytes: number): BatchHandle;
-  bindSender(sockets: Int32Array, records: Int32Array, envelopes: Uint8Array, status: Int32Array): SenderHandle;
+  bindBatch(words: Int32Array, slab: Uint8Array, slotBytes: number): BatchHandle | number;
+  bindSender(
+    sockets: Int32Array,
+    records: Int32Array,
+    envelopes: Uint8Array,
+    status: Int32Array,
+  ): SenderHandle | number;
   tapOpen(name: string): number;
   tapReceive(batch: BatchHandle, fd: number): number;
   tapTransmit(batch: BatchHandle, fd: number, from: number, to: number, failed: Int32Array): number;
@@ -35,6 +41,13 @@ export interface Native {
   eventOpen(): number;
   eventRing(fd: number): number;
   eventTake(fd: number): number;
+  /** Rings in Node's loop, once, when the descriptor is readable; again after `watchAgain`. */
+  watchStart(fd: number, ring: () => void): WatchHandle | number;
+  watchAgain(watch: WatchHandle): number;
+  watchStop(watch: WatchHandle): number;
+  netlinkOpen(groups: number, blocking: number): number;
+  netlinkSend(fd: number, message: Uint8Array): number;
+  netlinkReceive(fd: number, room: Uint8Array): number;
   closeFd(fd: number): number;
   readonly layout: Record<string, number>;
 }
@@ -51,13 +64,30 @@ export function native(): Native {
   if (loaded) return loaded;
   const path = find();
   if (!path) {
-    throw new Error('the native addon is missing, and without it there is no TAP: build it with `npm run build`');
+    throw new Error(
+      'the native addon is missing, and without it there is no TAP: build it with `npm run build`',
+    );
   }
   const addon = createRequire(import.meta.url)(path) as Native;
   const expected: Record<string, number> = { ...COLUMN, columns: COLUMNS };
   for (const [name, index] of Object.entries(expected)) {
-    if (addon.layout[name] !== index) throw new Error(`the addon ${path} is of another version: column ${name}`);
+    if (addon.layout[name] !== index)
+      throw new Error(`the addon ${path} is of another version: column ${name}`);
   }
   loaded = addon;
   return addon;
+}
+
+/** The addon's handle of each batch that a port has met: bound at the first meeting. */
+export class BatchHandles {
+  private readonly handles = new Map<Batch, BatchHandle>();
+
+  of(batch: Batch): BatchHandle {
+    const known = this.handles.get(batch);
+    if (known) return known;
+    const handle = native().bindBatch(batch.words, batch.pool.bytes, batch.pool.slotBytes);
+    if (typeof handle === 'number') throw new Error('there is no memory for another batch');
+    this.handles.set(batch, handle);
+    return handle;
+  }
 }

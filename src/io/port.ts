@@ -19,15 +19,30 @@ export interface Port {
    */
   transmit(batch: Batch, from: number, to: number): number;
 
-  /** How many were refused since the last transmit began, and for each of them two words: target, errno. */
-  readonly failures: number;
+  /** Refusals, two words each: target, errno. Whoever has counted them sets `failures` back to 0. */
+  failures: number;
   readonly failed: Int32Array;
+
+  /** Why this port will never carry anything again: its device was deleted, say. */
+  readonly ended?: string;
 
   /** Evented engines: rings when there is something to receive; silent then until `receive` returned 0. */
   onReadable?(ring: () => void): void;
 
-  /** Evented engines: rings once when a blocked transmit is worth another try. */
+  /** Evented engines: rings when a blocked transmit is worth another try, or a refusal came late. */
   onWritable?(ring: () => void): void;
 
   close(): void;
 }
+
+/** The side that faces the remotes. */
+export interface UnderlayPort extends Port {
+  /** Told once, before the first transmit: the remotes' records (`tables/remotes.ts`), which targets index. */
+  bind(records: Int32Array): void;
+
+  /** Ports that its datagrams leave from: what comes back from there and from our address is our own. */
+  readonly sourcePorts: readonly number[];
+}
+
+/** Room of a port's `failed`. */
+export const FAILURES_MOST = 1024;

@@ -96,4 +96,17 @@ export class Batch {
     this.count = i + 1;
     return i;
   }
+
+  /** Of the outgoing items only the last `left` stay, at the head: what a blocked transmit has not taken. */
+  keepLast(left: number): void {
+    const first = this.count - left;
+    for (let i = 0; i < left; i++) {
+      this.slot[i] = this.slot[first + i];
+      this.start[i] = this.start[first + i];
+      this.length[i] = this.length[first + i];
+      this.target[i] = this.target[first + i];
+      this.flow[i] = this.flow[first + i];
+    }
+    this.count = left;
+  }
 }

@@ -70,6 +70,9 @@ export class Counters {
   /** All of a link's counters by name; those at zero too. */
   read(link: number): Record<CounterName, number> {
     const row = link * COUNTERS_PER_ROW;
-    return Object.fromEntries(NAMES.map((name, at) => [name, this.values[row + at]])) as Record<CounterName, number>;
+    return Object.fromEntries(NAMES.map((name, at) => [name, this.values[row + at]])) as Record<
+      CounterName,
+      number
+    >;
   }
 }

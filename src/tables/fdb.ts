@@ -98,8 +98,9 @@ export class Fdb {
   }
 
   /** Locked. */
-  setRemote(entry: number, remote: number, flags: number): void {
-    this.table.words[entry + VALUE] = (remote << 8) | flags;
+  moveTo(entry: number, remote: number, now: number): void {
+    this.table.words[entry + VALUE] = (remote << 8) | this.flags(entry);
+    this.table.words[entry + UPDATED] = now;
   }
 
   /** Locked. */
@@ -107,10 +108,12 @@ export class Fdb {
     this.table.remove(entry);
   }
 
-  /** Handles of the places `from` up to `to` that hold an entry. Cold: for tables shown, ageing, flushing. */
-  *entries(from = 0, to: number = this.table.words.length / FDB_WIDTH): Generator<number> {
-    const end = Math.min(to * FDB_WIDTH, this.table.words.length);
-    for (let entry = from * FDB_WIDTH; entry < end; entry += FDB_WIDTH) {
+  /**
+   * Handles of all entries, the last place first: whoever removes the one at hand moves only entries that have
+   * passed. Cold: for tables shown, ageing, flushing.
+   */
+  *entries(): Generator<number> {
+    for (let entry = this.table.words.length - FDB_WIDTH; entry >= 0; entry -= FDB_WIDTH) {
       if (!this.table.isEmpty(entry)) yield entry;
     }
   }

@@ -60,7 +60,9 @@ export class FloodLists {
     const fitting = this.free.findIndex((run) => run.size >= size);
     if (fitting >= 0) return this.free.splice(fitting, 1)[0].at;
     if (this.top + size > this.arena.length) {
-      throw new Error(`no room for ${size - 1} more default destinations (${this.arena.length} words are in use)`);
+      throw new Error(
+        `no room for ${size - 1} more default destinations (${this.arena.length} words are in use)`,
+      );
     }
     const at = this.top;
     this.top += size;

@@ -108,7 +108,10 @@ export class Links {
     this.words[link * WORDS + MTU] = mtu;
   }
 
-  set(link: number, values: { vni: number; flags: number; port: number; ageing: number; maxAddresses: number }): void {
+  set(
+    link: number,
+    values: { vni: number; flags: number; port: number; ageing: number; maxAddresses: number },
+  ): void {
     const at = link * WORDS;
     this.words[at + VNI] = values.vni;
     this.words[at + FLAGS] = values.flags;

@@ -46,11 +46,13 @@ export class Neighbors {
     return this.table.words[entry + MAC_HIGH] >>> 16;
   }
 
-  /** Sets an entry, as the control thread does. False: the table is full. */
+  /** Sets an entry, as the control thread does; an unresolved one never over a snooped one. False: the table is full. */
   set(link: number, ip: Int32Array, high: number, low: number, flags: number, now: number): boolean {
     this.table.lock();
     this.setKey(link, ip[0], ip[1], ip[2], ip[3]);
-    const done = this.write(high, low, flags, now);
+    const known = this.table.find();
+    const keeps = known >= 0 && flags & NEIGHBOR_UNRESOLVED && this.flags(known) & NEIGHBOR_SNOOPED;
+    const done = keeps ? true : this.write(high, low, flags, now);
     this.table.unlock();
     return done;
   }
@@ -59,7 +61,7 @@ export class Neighbors {
   snoopIpv4(link: number, ip: number, high: number, low: number, now: number): void {
     this.setKey(link, 0, 0, 0xffff, ip);
     const known = this.table.find();
-    if (known >= 0 && !(this.flags(known) & NEIGHBOR_SNOOPED)) return;
+    if (known >= 0 && this.flags(known) === 0) return;
     if (known >= 0 && this.macLow(known) === low && this.macHigh(known) === high) {
       this.table.words[known + UPDATED] = now;
       return;
@@ -69,13 +71,14 @@ export class Neighbors {
     this.table.unlock();
   }
 
-  remove(link: number, ip: Int32Array): boolean {
+  remove(link: number, ip: Int32Array, unlessSnooped = false): boolean {
     this.table.lock();
     this.setKey(link, ip[0], ip[1], ip[2], ip[3]);
     const entry = this.table.find();
-    if (entry >= 0) this.table.remove(entry);
+    const goes = entry >= 0 && !(unlessSnooped && this.flags(entry) & NEIGHBOR_SNOOPED);
+    if (goes) this.table.remove(entry);
     this.table.unlock();
-    return entry >= 0;
+    return goes;
   }
 
   /** Removes snooped entries that nothing confirmed since `before`. */

@@ -77,12 +77,7 @@ export function readTargetIp(bytes: Uint8Array, at: number): number {
  * Makes the request at `at` the answer to itself: the given MAC has the address that was asked for, and
  * the requester becomes the target. The Ethernet header in front is the caller's.
  */
-export function turnIntoReply(
-  bytes: Uint8Array,
-  at: number,
-  macHigh: number,
-  macLow: number,
-): void {
+export function turnIntoReply(bytes: Uint8Array, at: number, macHigh: number, macLow: number): void {
   const askedIp = readTargetIp(bytes, at);
   write16(bytes, at + 6, REPLY);
   // Sender MAC and IP lie side by side, as do the target's: ten bytes move as one.

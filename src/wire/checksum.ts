@@ -32,21 +32,11 @@ export function finish(total: number): number {
 }
 
 /** `length` is that of the transport header and its payload. */
-export function pseudoHeaderIpv4(
-  bytes: Uint8Array,
-  ipAt: number,
-  protocol: number,
-  length: number,
-): number {
+export function pseudoHeaderIpv4(bytes: Uint8Array, ipAt: number, protocol: number, length: number): number {
   return sum(bytes, ipAt + 12, 8, protocol + length);
 }
 
 /** `length` is that of the transport header and its payload, without extension headers. */
-export function pseudoHeaderIpv6(
-  bytes: Uint8Array,
-  ipAt: number,
-  protocol: number,
-  length: number,
-): number {
+export function pseudoHeaderIpv6(bytes: Uint8Array, ipAt: number, protocol: number, length: number): number {
   return sum(bytes, ipAt + 8, 32, protocol + length);
 }

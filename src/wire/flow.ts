@@ -87,11 +87,7 @@ function mixPorts(h: number, bytes: Uint8Array, at: number, end: number, protoco
 
 /** Protocols whose header starts with source and destination port. */
 function hasPorts(protocol: number): boolean {
-  return (
-    protocol === ipv4.PROTOCOL_TCP ||
-    protocol === ipv4.PROTOCOL_UDP ||
-    protocol === ipv4.PROTOCOL_SCTP
-  );
+  return protocol === ipv4.PROTOCOL_TCP || protocol === ipv4.PROTOCOL_UDP || protocol === ipv4.PROTOCOL_SCTP;
 }
 
 /** One word more: the multiplier is 2^32 / golden ratio, the shift brings its high bits back down. */

@@ -8,7 +8,7 @@ const SRC = join(import.meta.dirname, '..', '..', 'src');
 const MAY_KNOW: Record<string, readonly string[]> = {
   wire: [],
   memory: [],
-  tables: ['wire'],
+  tables: ['wire', 'memory'],
   datapath: ['tables', 'wire', 'memory', 'io'],
   io: ['memory', 'wire'],
   engine: ['datapath', 'io', 'tables', 'memory', 'wire'],

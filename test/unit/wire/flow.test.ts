@@ -69,9 +69,7 @@ describe('the flow of a frame', () => {
     expect(hashOf(ipv4Frame({ tags: '8100 0005' }))).toBe(plain);
     expect(hashOf(ipv4Frame({ tags: '88a8 0005 8100 0006' }))).toBe(plain);
     expect(hashOf(ipv4Frame({ options: '01010101' }))).toBe(plain);
-    expect(hashOf(ipv6Frame('3c', `11${'00'.repeat(7)} ${PORTS}`))).toBe(
-      hashOf(ipv6Frame('11', PORTS)),
-    );
+    expect(hashOf(ipv6Frame('3c', `11${'00'.repeat(7)} ${PORTS}`))).toBe(hashOf(ipv6Frame('11', PORTS)));
   });
 
   it('is the same for all fragments of a packet', () => {
@@ -80,8 +78,7 @@ describe('the flow of a frame', () => {
     const last = hashOf(ipv4Frame({ fragment: '0172', rest: '01' }));
     expect([middle, last]).toEqual([first, first]);
 
-    const fragment6 = (field: string, rest: string) =>
-      ipv6Frame('2c', `1100${field}00000007 ${rest}`);
+    const fragment6 = (field: string, rest: string) => ipv6Frame('2c', `1100${field}00000007 ${rest}`);
     const first6 = hashOf(fragment6('0001', PORTS));
     expect(hashOf(fragment6('05a9', '99'.repeat(40)))).toBe(first6);
     expect(hashOf(fragment6('0b50', '01'))).toBe(first6);
@@ -163,10 +160,7 @@ describe('the hash', () => {
   const flows = 64 * 1024;
 
   /** Chi square over 63 degrees of freedom: mean 63, standard deviation sqrt(126). */
-  function chiSquare(
-    bucketOf: (hash: number) => number,
-    frameOf: (i: number) => Uint8Array,
-  ): number {
+  function chiSquare(bucketOf: (hash: number) => number, frameOf: (i: number) => Uint8Array): number {
     const counts = new Array<number>(buckets).fill(0);
     for (let i = 0; i < flows; i++) {
       const frame = frameOf(i);

@@ -69,13 +69,7 @@ answer([bytes(packet).hex() for packet in (
     expect(headers.map((bytes) => ipv4.readTos(bytes, 0))).toEqual([3, 0, 0, 0, 0]);
     expect(headers.map((bytes) => ipv4.readSource(bytes, 0))).toEqual(Array(5).fill(0x0a010203));
     expect(headers.map((bytes) => ipv4.isDontFragment(bytes, 0)).indexOf(true)).toBe(1);
-    expect(headers.map((bytes) => ipv4.isFragment(bytes, 0))).toEqual([
-      false,
-      false,
-      true,
-      true,
-      false,
-    ]);
+    expect(headers.map((bytes) => ipv4.isFragment(bytes, 0))).toEqual([false, false, true, true, false]);
     for (const bytes of headers) {
       const again = bytes.slice();
       ipv4.finishHeader(again, 0);

@@ -34,12 +34,7 @@ describe('ipv6', () => {
     expect(ipv6.readNextHeader(bytes, AT)).toBe(17);
     expect(ipv6.readHopLimit(bytes, AT)).toBe(64);
     const words = [0, 1, 2, 3];
-    expect(words.map((word) => ipv6.readSource(bytes, AT, word))).toEqual([
-      0x20010db8,
-      0,
-      0x80000000 | 0,
-      1,
-    ]);
+    expect(words.map((word) => ipv6.readSource(bytes, AT, word))).toEqual([0x20010db8, 0, 0x80000000 | 0, 1]);
     expect(words.map((word) => ipv6.readDestination(bytes, AT, word))).toEqual([
       0xff020000 | 0,
       0,
@@ -57,9 +52,7 @@ describe('ipv6', () => {
     expect(transportOf(packet('3c', extension('3a')))).toEqual([8, ipv6.PROTOCOL_ICMPV6]);
     // The authentication header counts in words: (4 + 2) * 4.
     expect(transportOf(packet('33', extension('06', '04', 22)))).toEqual([24, 6]);
-    expect(transportOf(packet('00', extension('2b') + extension('3c') + extension('06')))).toEqual([
-      24, 6,
-    ]);
+    expect(transportOf(packet('00', extension('2b') + extension('3c') + extension('06')))).toEqual([24, 6]);
   });
 
   it('finds none in fragments, cut chains and endless ones', () => {

@@ -1,0 +1,30 @@
+/** Tables and counters as text, in the form of `bridge -s fdb show`. */
+
+import type { FdbEntry } from '../control/fdb.ts';
+import type { Link } from '../control/link.ts';
+import { type CounterName, DROP_REASONS, NOTES, TRAFFIC } from '../tables/counters.ts';
+
+function fdbLine(name: string, linkPort: number, entry: FdbEntry): string {
+  const { mac, dst, port, state, used, updated } = entry;
+  const words = [mac, 'dev', name, 'dst', dst];
+  if (port !== linkPort) words.push('port', `${port}`);
+  words.push('used', `${used}/${updated}`, 'self');
+  if (state !== 'learned') words.push(state);
+  return words.join(' ');
+}
+
+/** Traffic always, drops and notes where there were any. */
+function counterLines(counters: Record<CounterName, number>): string[] {
+  const sentences = Object.entries({ ...DROP_REASONS, ...NOTES }) as [CounterName, string][];
+  return [
+    ...TRAFFIC.map((name) => `  ${name}: ${counters[name]}`),
+    ...sentences
+      .filter(([name]) => counters[name] > 0)
+      .map(([name, sentence]) => `  ${name}: ${counters[name]} (${sentence})`),
+  ];
+}
+
+export function describe(name: string, link: Link): string {
+  const entries = link.fdb.list().map((entry) => fdbLine(name, link.settings.port, entry));
+  return `${[...entries, ...counterLines(link.counters())].join('\n')}\n`;
+}

@@ -1,0 +1,147 @@
+/** Opens all that one link of this host needs, in order; undone in the reverse order, also when a later step fails. */
+
+import { isIPv6 } from 'node:net';
+import { getSystemErrorName } from 'node:util';
+import { type Engine, monotonicSeconds } from '../engine/engine.ts';
+import { EventedEngine } from '../engine/evented-engine.ts';
+import { NativeEngine } from '../engine/native-engine.ts';
+import { native } from '../io/native.ts';
+import { TapPort } from '../io/tap.ts';
+import { endpoint } from '../tables/links.ts';
+import { DEFAULT_SIZES, Tables } from '../tables/tables.ts';
+import { formatMac, type Mac, parseMac } from '../wire/address.ts';
+import { ALL_ZERO } from './fdb.ts';
+import * as host from './host.ts';
+import { Link, type LinkSettings } from './link.ts';
+import { openDgram, openNative } from './underlay.ts';
+
+export interface LinkOptions extends LinkSettings {
+  name: string;
+  remotes: string[];
+  local?: string;
+  dev?: string;
+  sourcePorts: [number, number];
+  ttl: number;
+  mtu?: number;
+  mac?: Mac;
+  addresses: string[];
+  checksum: boolean;
+  /** Undefined: set where the transport can. */
+  df?: boolean;
+  up: boolean;
+  fdbSize: number;
+  transport: 'native' | 'dgram';
+}
+
+export interface OpenLink {
+  readonly name: string;
+  readonly mtu: number;
+  readonly link: Link;
+  readonly engine: Engine;
+  /** Stops carrying, and takes away what was made. */
+  close(): Promise<void>;
+}
+
+type Undo = (() => void | Promise<void>)[];
+type Warn = (sentence: string) => void;
+
+const INDEX = 1;
+
+export async function openLink(options: LinkOptions, warn: Warn): Promise<OpenLink> {
+  const undo: Undo = [];
+  const close = async () => {
+    for (const step of undo.splice(0).reverse()) await step();
+  };
+  try {
+    return { ...(await build(options, undo, warn)), close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function build(options: LinkOptions, undo: Undo, warn: Warn): Promise<Omit<OpenLink, 'close'>> {
+  const { name, dev, remotes, local } = options;
+  const device = dev === undefined ? undefined : host.device(dev);
+  if (dev !== undefined && !device) throw new Error(`dev "${dev}" is no interface of this namespace`);
+  const existed = host.device(name) !== undefined;
+  const route = remotes.length > 0 ? host.route(remotes[0], dev) : undefined;
+  const ipv6 = isIPv6(remotes[0] ?? local ?? '');
+
+  const tables = new Tables(Tables.allocate({ ...DEFAULT_SIZES, fdb: options.fdbSize }));
+  const link = new Link(tables, INDEX, options, ipv6, monotonicSeconds);
+  for (const dst of new Set(remotes)) link.fdb.add(ALL_ZERO, { dst });
+
+  const tap = new TapPort(openTap(name));
+  undo.push(() => tap.close());
+  const startEngine = await openUnderlay(options, { tables, ipv6, tap, device: device?.index ?? 0 }, undo);
+
+  const overhead = ipv6 ? 70 : 50;
+  const mtu = options.mtu ?? (device?.mtu ?? route?.mtu ?? 1500 + overhead) - overhead;
+  const mac = options.mac ?? (existed ? undefined : derivedMac(local ?? route?.source, options));
+  const wanted = {
+    ...options,
+    mtu,
+    mtuAsked: options.mtu !== undefined,
+    mac: mac && formatMac(mac.high, mac.low),
+  };
+  const own = host.setUp(wanted, existed ? undo : [], warn);
+  const ownMac = parseMac(own.mac);
+  if (ownMac) tables.links.setMac(INDEX, ownMac.high, ownMac.low);
+  tables.links.setMtu(INDEX, own.mtu);
+
+  const watch = host.follow(tables, INDEX, own.index);
+  undo.push(() => watch.close());
+  const engine = startEngine();
+  undo.push(() => engine.stop());
+  return { name, mtu: own.mtu, link, engine };
+}
+
+interface Inside {
+  tables: Tables;
+  ipv6: boolean;
+  tap: TapPort;
+  device: number;
+}
+
+/** Opens what the transport needs now, and returns what starts it later. */
+async function openUnderlay(options: LinkOptions, inside: Inside, undo: Undo): Promise<() => Engine> {
+  const { tables, ipv6, tap, device } = inside;
+  const route = { link: INDEX, endpoint: endpoint(ipv6, options.port) };
+  if (options.transport === 'native') {
+    const sockets = openNative(options, ipv6, INDEX, device, undo);
+    for (const port of sockets.sourcePorts) tables.own.addPort(port);
+    return () => new NativeEngine(tables, tap.fd, sockets, route);
+  }
+  const udp = await openDgram(options, ipv6);
+  undo.push(() => udp.close());
+  for (const port of udp.sourcePorts) tables.own.addPort(port);
+  return () => new EventedEngine(tables, tap, udp, route, monotonicSeconds);
+}
+
+function openTap(name: string): number {
+  const fd = native().tapOpen(name);
+  if (fd >= 0) return fd;
+  const code = getSystemErrorName(fd);
+  if (code === 'EACCES')
+    throw new Error('/dev/net/tun may not be opened (EACCES): `chmod 0666 /dev/net/tun` allows it');
+  if (code === 'ENOENT')
+    throw new Error('/dev/net/tun is missing (ENOENT): load the tun module, `modprobe tun`');
+  const hints: Record<string, string> = {
+    EPERM: `this user may not open the TAP; root prepares one by \`ip tuntap add dev ${name} mode tap user ${process.getuid?.()}\``,
+    EBUSY: 'another process holds it',
+    EINVAL: 'an interface of this name is there, and it is no TAP',
+  };
+  throw new Error(`the TAP ${name} cannot be opened (${code})${hints[code] ? `: ${hints[code]}` : ''}`);
+}
+
+/** The same VTEP has the same address after a restart: peers keep it in their ARP tables. */
+function derivedMac(underlay: string | undefined, options: LinkOptions): Mac | undefined {
+  if (underlay === undefined) return undefined;
+  let hash = 0xcbf29ce484222325n;
+  for (const character of `${underlay} ${options.port} ${options.vni}`) {
+    hash = BigInt.asUintN(64, (hash ^ BigInt(character.charCodeAt(0))) * 0x100000001b3n);
+  }
+  const high = Number((hash >> 32n) & 0xffffn);
+  return { high: (high & 0xfcff) | 0x0200, low: Number(BigInt.asIntN(32, hash)) };
+}

@@ -1,0 +1,98 @@
+/** Opens the side that faces the remotes: sockets for the worker, or node:dgram. */
+
+import { getSystemErrorName } from 'node:util';
+import { native } from '../io/native.ts';
+import { SENDING_SOCKETS, spread } from '../io/source-ports.ts';
+import { DgramUdpPort } from '../io/udp-dgram.ts';
+import type { NativeSockets } from '../io/udp-native.ts';
+import { parseIp } from '../wire/address.ts';
+import * as host from './host.ts';
+import type { LinkOptions } from './open-link.ts';
+
+const RECEIVE_BUFFER = 16 * 1024 * 1024;
+const SEND_BUFFER = 2 * 1024 * 1024;
+const OPTION = { ipv6: 1, df: 2, noChecksum: 4, sendsOnly: 8 };
+const ANY_V4 = Int32Array.of(0, 0, 0xffff, 0);
+const ANY_V6 = new Int32Array(4);
+
+/** Native sockets; each stands in `undo` as soon as it is open. */
+export function openNative(
+  options: LinkOptions,
+  ipv6: boolean,
+  link: number,
+  device: number,
+  undo: (() => void)[],
+): NativeSockets {
+  const addon = native();
+  const receiving = openReceiving(options, ipv6);
+  undo.push(() => addon.closeFd(receiving));
+  const { sending, sourcePorts } = openSending(options, ipv6);
+  undo.push(() => {
+    for (const fd of sending) addon.closeFd(fd);
+  });
+  const envelopes = new Uint8Array(new SharedArrayBuffer(128 * (link + 1)));
+  const source = options.local === undefined ? null : (parseIp(options.local) as Int32Array);
+  addon.udpEnvelope(envelopes, link, source, device, options.ttl, ipv6 ? 1 : 0);
+  return { receiving, sending, envelopes, sourcePorts };
+}
+
+function openReceiving(options: LinkOptions, ipv6: boolean): number {
+  const address =
+    options.local === undefined ? (ipv6 ? ANY_V6 : ANY_V4) : (parseIp(options.local) as Int32Array);
+  const fd = native().udpOpen(address, options.port, 0, ipv6 ? OPTION.ipv6 : 0, RECEIVE_BUFFER);
+  if (fd >= 0) return fd;
+  throw new Error(bindSentence(options, getSystemErrorName(fd)));
+}
+
+/** A UDP socket has one source port: a fixed set on free ports of the range, of which the flow hash picks one. */
+function openSending(options: LinkOptions, ipv6: boolean): { sending: Int32Array; sourcePorts: number[] } {
+  const flags =
+    OPTION.sendsOnly |
+    (ipv6 ? OPTION.ipv6 : 0) |
+    (options.df === false ? 0 : OPTION.df) |
+    (options.checksum ? 0 : OPTION.noChecksum);
+  const opened: number[] = [];
+  const sourcePorts: number[] = [];
+  let last = 0;
+  for (const port of spread(options.sourcePorts)) {
+    if (opened.length === SENDING_SOCKETS) break;
+    last = native().udpOpen(ipv6 ? ANY_V6 : ANY_V4, port, 0, flags, SEND_BUFFER);
+    if (last < 0) continue;
+    opened.push(last);
+    sourcePorts.push(port);
+  }
+  if (opened.length > 0) return { sending: Int32Array.from(opened), sourcePorts };
+  const [low, high] = options.sourcePorts;
+  throw new Error(
+    `srcport ${low} ${high}: none of these ports can be sent from (${getSystemErrorName(last)})`,
+  );
+}
+
+export async function openDgram(options: LinkOptions, ipv6: boolean): Promise<DgramUdpPort> {
+  const refused = [
+    options.df !== undefined && 'df: node:dgram leaves the DF bit to the host',
+    !options.checksum && 'noudpcsum: node:dgram always sends checksums',
+  ].find((sentence) => sentence !== false);
+  if (refused) throw new Error(`--transport dgram cannot do ${refused}; --transport native can`);
+  for (const remote of options.dev === undefined ? [] : options.remotes) {
+    const leaves = host.route(remote)?.dev;
+    if (leaves === options.dev) continue;
+    throw new Error(
+      `--transport dgram cannot steer datagrams to dev ${options.dev}: the route to ${remote} leaves by ${leaves ?? 'no interface'}`,
+    );
+  }
+  try {
+    return await DgramUdpPort.open({ ...options, ipv6, receiveBuffer: RECEIVE_BUFFER });
+  } catch (error) {
+    throw new Error(bindSentence(options, (error as NodeJS.ErrnoException).code ?? (error as Error).message));
+  }
+}
+
+function bindSentence(options: LinkOptions, code: string): string {
+  const where = `UDP port ${options.port}${options.local ? ` at ${options.local}` : ''}`;
+  if (code === 'EADDRINUSE') {
+    return `${where} is in use (EADDRINUSE): a kernel vxlan or another VTEP of this namespace has it`;
+  }
+  if (code === 'EADDRNOTAVAIL') return `local "${options.local}" is no address of this host (${code})`;
+  return `${where} cannot be opened (${code})`;
+}

@@ -1,0 +1,66 @@
+/** The same carrier driven by Node's loop: for node:dgram, for memory, for whatever a user brings as a port. */
+
+import type { Port, UnderlayPort } from '../io/port.ts';
+import type { Tables } from '../tables/tables.ts';
+import { Carrier, type Route } from './carrier.ts';
+import type { Engine } from './engine.ts';
+import { Housekeeping } from './housekeeping.ts';
+
+/** Batches each way in one turn of the loop: signals, timers and control get their turn too. */
+const BATCHES_A_TURN = 4;
+
+export class EventedEngine implements Engine {
+  readonly ended: Promise<string | undefined>;
+  private readonly carrier: Carrier;
+  private readonly clock: () => number;
+  private readonly housekeeping: Housekeeping;
+  private readonly timer: NodeJS.Timeout;
+  private scheduled: NodeJS.Immediate | undefined;
+  private end: (why: string | undefined) => void = () => {};
+  private stopped = false;
+
+  constructor(tables: Tables, tap: Port, udp: UnderlayPort, route: Route, clock: () => number) {
+    this.carrier = new Carrier(tables, tap, udp, route);
+    this.clock = clock;
+    this.housekeeping = new Housekeeping(tables, () => (this.carrier.isBlocked ? 1 : 0));
+    this.ended = new Promise((resolve) => {
+      this.end = resolve;
+    });
+    const ring = () => this.schedule();
+    tap.onReadable?.(ring);
+    udp.onReadable?.(ring);
+    udp.onWritable?.(ring);
+    this.timer = setInterval(() => this.tick(), 1000).unref();
+  }
+
+  async stop(): Promise<void> {
+    this.stopped = true;
+    clearInterval(this.timer);
+    clearImmediate(this.scheduled);
+    this.end(undefined);
+  }
+
+  /** Carries at most `batches` each way. False: there is nothing more for now. */
+  turn(batches = BATCHES_A_TURN): boolean {
+    const now = this.clock();
+    this.carrier.flush();
+    let carried = 1;
+    for (let i = 0; i < batches && carried > 0; i++) carried = this.carrier.back(now) + this.carrier.out(now);
+    return carried > 0;
+  }
+
+  /** Ageing and the like; called once a second, or by whoever turns the clock by hand. */
+  tick(): void {
+    this.housekeeping.tick(this.clock());
+  }
+
+  private schedule(): void {
+    if (this.stopped || this.scheduled) return;
+    this.scheduled = setImmediate(() => {
+      this.scheduled = undefined;
+      const more = this.turn();
+      if (this.carrier.ended !== undefined) this.end(this.carrier.ended);
+      else if (more) this.schedule();
+    });
+  }
+}

@@ -1,0 +1,14 @@
+/**
+ * A remote as its datagrams need it, in eight words: written by `tables/remotes.ts`, read by the ports and, as
+ * it lies here, by the addon (`native/udp.c`).
+ */
+export const REMOTE_RECORD = {
+  /** Four words, IPv4 mapped into IPv6, host order. */
+  address: 0,
+  port: 4,
+  vni: 5,
+  link: 6,
+  /** Interface index of a link-local address. */
+  scope: 7,
+} as const;
+export const REMOTE_RECORD_WORDS = 8;
