@@ -56,8 +56,8 @@ export class Vtep extends Link {
     return this.engine.ended;
   }
 
-  /** Carries what waits at the ports now, instead of at the loop's next turn. False: nothing waited. */
-  turn(): boolean {
+  /** Carries some of what waits at the ports now, instead of at the loop's next turn. Returns how many frames. */
+  turn(): number {
     return this.engine.turn();
   }
 

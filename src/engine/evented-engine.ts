@@ -40,13 +40,17 @@ export class EventedEngine implements Engine {
     this.end(undefined);
   }
 
-  /** Carries at most `batches` each way. False: there is nothing more for now. */
-  turn(batches = BATCHES_A_TURN): boolean {
+  /** One turn: what waits, up to a few batches each way. Returns how many frames and datagrams that were. */
+  turn(): number {
     const now = this.clock();
     this.carrier.flush();
-    let carried = 1;
-    for (let i = 0; i < batches && carried > 0; i++) carried = this.carrier.back(now) + this.carrier.out(now);
-    return carried > 0;
+    let carried = 0;
+    for (let i = 0; i < BATCHES_A_TURN; i++) {
+      const batch = this.carrier.back(now) + this.carrier.out(now);
+      if (batch === 0) break;
+      carried += batch;
+    }
+    return carried;
   }
 
   /** Ageing and the like; called once a second, or by whoever turns the clock by hand. */
@@ -58,9 +62,9 @@ export class EventedEngine implements Engine {
     if (this.stopped || this.scheduled) return;
     this.scheduled = setImmediate(() => {
       this.scheduled = undefined;
-      const more = this.turn();
+      const carried = this.turn();
       if (this.carrier.ended !== undefined) this.end(this.carrier.ended);
-      else if (more) this.schedule();
+      else if (carried > 0) this.schedule();
     });
   }
 }

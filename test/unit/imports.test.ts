@@ -14,6 +14,7 @@ const MAY_KNOW: Record<string, readonly string[]> = {
   engine: ['datapath', 'io', 'tables', 'memory', 'wire'],
   observe: ['tables', 'io', 'memory', 'wire'],
   control: ['engine', 'io', 'tables', 'memory', 'wire'],
+  lan: ['io', 'vtep.ts'],
   cli: ['control', 'engine', 'observe', 'io', 'tables', 'wire'],
 };
 
