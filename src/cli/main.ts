@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** The command: one verb, and what to say when it is not that. */
 
+import { readFileSync } from 'node:fs';
 import { run } from './run.ts';
 import { USAGE, UsageError } from './words.ts';
 
@@ -11,11 +12,20 @@ ${USAGE}
 Carries the frames of the TAP NAME in VXLAN until SIGINT or SIGTERM; SIGUSR2 prints the tables and counters.
 `;
 
+function version(): string {
+  const path = new URL('../../package.json', import.meta.url);
+  return (JSON.parse(readFileSync(path, 'utf8')) as { version: string }).version;
+}
+
 async function main(words: string[]): Promise<number> {
   const [verb, ...rest] = words;
   if (verb === undefined || verb === 'help' || words.includes('--help') || words.includes('-h')) {
     process.stdout.write(HELP);
     return verb === undefined ? 2 : 0;
+  }
+  if (words.includes('--version') || words.includes('-V')) {
+    process.stdout.write(`vtep ${version()}\n`);
+    return 0;
   }
   try {
     if (verb !== 'run') throw new UsageError(`the verb "${verb}" is not known; there is "run"`);

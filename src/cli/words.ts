@@ -5,7 +5,7 @@ import { DEFAULT_SETTINGS } from '../control/link.ts';
 import type { LinkOptions } from '../control/open-link.ts';
 import { DEFAULT_RANGE } from '../io/source-ports.ts';
 import { DEFAULT_SIZES } from '../tables/tables.ts';
-import { parseMac } from '../wire/address.ts';
+import { isMulticast, isUnspecified, parseIp, parseMac } from '../wire/address.ts';
 import { MAX_VNI } from '../wire/vxlan.ts';
 import { LOG_LEVELS, type LogLevel } from './log.ts';
 
@@ -31,9 +31,13 @@ function whole(word: string, what: string, least: number, most: number): number 
   return value;
 }
 
-function ip(word: string, what: string): string {
-  if (isIP(word) === 0)
+function host(word: string, what: string): string {
+  const parsed = parseIp(word);
+  if (!parsed)
     throw new UsageError(`${what} "${word}" is not an IP address, such as 192.0.2.1 or 2001:db8::1`);
+  const [w0, w1, w2, w3] = parsed;
+  if (isMulticast(w0, w1, w2, w3)) throw new UsageError(`${what} "${word}" is a group; it must be one host`);
+  if (isUnspecified(w0, w1, w2, w3)) throw new UsageError(`${what} "${word}" is no host's address`);
   return word;
 }
 
@@ -69,9 +73,9 @@ const WORDS: Record<string, (options: RunOptions, next: Next) => void> = {
   id: (o, next) => {
     o.vni = whole(next('id'), 'id', 0, MAX_VNI);
   },
-  remote: (o, next) => o.remotes.push(ip(next('remote'), 'remote')),
+  remote: (o, next) => o.remotes.push(host(next('remote'), 'remote')),
   local: (o, next) => {
-    o.local = ip(next('local'), 'local');
+    o.local = host(next('local'), 'local');
   },
   dev: (o, next) => {
     o.dev = next('dev');
@@ -123,6 +127,15 @@ const SWITCHES: Record<string, 'learning' | 'proxy' | 'suppress' | 'checksum'> =
   udpcsum: 'checksum',
 };
 
+/** Further words of `ip link add ... type vxlan`. Switched off they are as here; else vtep cannot do them. */
+const ELSEWHERE =
+  /^(group|tos|flowlabel|external|gbp|gpe|vnifilter|rsc|l2miss|l3miss|localbypass|udp6zerocsum[rt]x|remcsum[rt]x)$/;
+
+function unknown(word: string): UsageError {
+  const why = ELSEWHERE.test(word) ? 'is a word of `ip link` that vtep does not carry out' : 'is not known';
+  return new UsageError(`the word "${word}" ${why}`);
+}
+
 /** Where each kind of word goes; a word that is none of them is a mistake. */
 export function parseRun(words: readonly string[]): RunOptions {
   const options: RunOptions = {
@@ -150,14 +163,16 @@ export function parseRun(words: readonly string[]): RunOptions {
     if (Object.hasOwn(WORDS, given)) WORDS[given](options, next);
     else if (negated) options[SWITCHES[given.slice(2)]] = false;
     else if (Object.hasOwn(SWITCHES, given)) options[SWITCHES[given]] = true;
-    else if (options.name === '') options.name = given;
-    else throw new UsageError(`the word "${given}" is not known`);
+    else if (given.startsWith('no') && ELSEWHERE.test(given.slice(2))) continue;
+    else if (options.name !== '' || ELSEWHERE.test(given) || given.startsWith('-')) throw unknown(given);
+    else options.name = given;
   }
   check(options);
   return options;
 }
 
 function check(o: RunOptions): void {
+  if (o.name === '') throw new UsageError('NAME is missing: what the TAP is to be called');
   if (!/^[^\s/]{1,15}$/.test(o.name) || o.name === '.' || o.name === '..') {
     throw new UsageError(
       `NAME "${o.name}" is no name for an interface: 1 to 15 characters, no space, no slash`,
@@ -170,6 +185,10 @@ function check(o: RunOptions): void {
     throw new UsageError(
       `"${v6[0]}" is IPv6 and others are IPv4: local and all remotes must be of one family`,
     );
+  }
+  const linkLocal = o.remotes.find((each) => /^fe[89ab]/i.test(each));
+  if (linkLocal && (o.dev === undefined || o.transport === 'dgram')) {
+    throw new UsageError(`remote "${linkLocal}" is link-local: it needs dev, and --transport native`);
   }
   if (v6.length > 0 && !o.checksum) {
     throw new UsageError('noudpcsum concerns IPv4; over IPv6 a datagram without checksum is not sent');
