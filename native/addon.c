@@ -20,6 +20,7 @@ static napi_value start(napi_env env, napi_value exports) {
   batch_exports(env, exports);
   tap_exports(env, exports);
   udp_exports(env, exports);
+  send_exports(env, exports);
   poll_exports(env, exports);
   watch_exports(env, exports);
   netlink_exports(env, exports);

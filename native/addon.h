@@ -56,8 +56,13 @@ struct export {
 void export_all(napi_env env, napi_value exports, const struct export *list, size_t count);
 #define EXPORT_ALL(env, exports, list) export_all(env, exports, list, sizeof(list) / sizeof(*(list)))
 
+/* What the offloads have done, one double each in memory shared with JavaScript (tables/offload-stats.ts). */
+enum { STAT_TRAINS, STAT_TRAIN_FRAMES, STAT_TRAINS_REFUSED, STAT_TRAINS_RECEIVED, STAT_TRAIN_FRAMES_RECEIVED,
+       STAT_MERGED, STAT_MERGED_FRAMES, STAT_SUPERFRAMES, STAT_UNFINISHED, STATS };
+
 void tap_exports(napi_env env, napi_value exports);
 void udp_exports(napi_env env, napi_value exports);
+void send_exports(napi_env env, napi_value exports);
 void poll_exports(napi_env env, napi_value exports);
 void watch_exports(napi_env env, napi_value exports);
 void netlink_exports(napi_env env, napi_value exports);

@@ -14,17 +14,25 @@
 enum { COLUMN_SLOT, COLUMN_START, COLUMN_LENGTH, COLUMN_TARGET, COLUMN_FLOW, COLUMN_FROM,
        COLUMN_FROM_PORT = COLUMN_FROM + 4, COLUMN_VNET, COLUMNS = COLUMN_VNET + 3 };
 
+enum { CONTROL_BYTES = 64, HEADROOM = 64 };
 enum { VNET_HEADER_LENGTH = 10, VNET_WORDS = 3 };
+
+struct run;
 
 struct batch {
   int capacity;
+  int slots, first_slot; /* that it receives into; 0 for a batch that only leaves */
   int32_t *words;
   uint8_t *slab;
   size_t slab_bytes, slot_bytes;
+  /* receiving datagrams: the messages of one call, and those not yet taken apart */
   struct mmsghdr *messages;
-  struct iovec *vectors; /* two an item */
+  struct iovec *vectors;
   struct sockaddr_in6 *names;
-  int *order;
+  uint8_t (*controls)[CONTROL_BYTES];
+  int received, taken, taken_bytes;
+  struct run *runs; /* merging towards the TAP */
+  int *order;       /* sorting by socket */
   napi_ref keep_words, keep_slab;
 };
 
@@ -40,10 +48,10 @@ static inline uint8_t *item_bytes(const struct batch *b, int i, size_t length) {
   return b->slab + at;
 }
 
-/* Room of an item that receives. */
-static inline size_t item_room(const struct batch *b, int i) {
-  size_t start = (uint32_t)column(b, COLUMN_START)[i];
-  return start < b->slot_bytes ? b->slot_bytes - start : 0;
+/* The room behind the headroom of the batch's own slot `s`. */
+static inline uint8_t *slot_room(const struct batch *b, int s, size_t *room) {
+  *room = b->slot_bytes - HEADROOM;
+  return b->slab + (size_t)(b->first_slot + s) * b->slot_bytes + HEADROOM;
 }
 
 struct batch *batch_arg(napi_env env, napi_value value);

@@ -1,10 +1,13 @@
 /*
  * TAP devices. Every TAP carries a vnet header (10 bytes in front of each frame), read into and written from
- * the batch's vnet words, so that a superframe or an unfinished checksum is handed over as what it is.
+ * the batch's vnet words: with offloads the kernel hands over superframes and unfinished checksums. Towards the
+ * TAP the frames of one flow are merged (merge.c), and what a peer left unfinished is said in the header.
  */
 #define _GNU_SOURCE
 #include "addon.h"
 #include "batch.h"
+#include "merge.h"
+#include "segment.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if.h>
@@ -21,6 +24,8 @@ static int attach(int fd, const char *name, int flags) {
   return ioctl(fd, TUNSETIFF, &request) == 0 ? 0 : -errno;
 }
 
+enum { USO = 0x20 | 0x40 }; /* TUN_F_USO4 | TUN_F_USO6, Linux 6.2 */
+
 static int set_up(int fd, const char *name) {
   int header = VNET_HEADER_LENGTH, little_endian = 1;
   int result = attach(fd, name, IFF_TAP | IFF_NO_PI | IFF_VNET_HDR);
@@ -29,7 +34,7 @@ static int set_up(int fd, const char *name) {
   if (result < 0) return result;
   if (ioctl(fd, TUNSETVNETHDRSZ, &header) != 0) return -errno;
   if (ioctl(fd, TUNSETVNETLE, &little_endian) != 0) return -errno;
-  if (ioctl(fd, TUNSETOFFLOAD, 0UL) != 0) return -errno; /* nothing unfinished towards us */
+  if (ioctl(fd, TUNSETOFFLOAD, 0UL) != 0) return -errno; /* nothing unfinished towards us, until it is asked for */
   return 0;
 }
 
@@ -50,16 +55,27 @@ static napi_value tap_open(napi_env env, napi_callback_info info) {
   return answer(env, fd);
 }
 
+/* tapOffload(fd, wanted?): whether the kernel leaves checksums and segmentation to us. 2: of UDP too, 1: of TCP, 0: none */
+static napi_value tap_offload(napi_env env, napi_callback_info info) {
+  napi_value argv[2];
+  arguments(env, info, 2, argv);
+  int fd = int_arg(env, argv[0]), wanted = int_arg(env, argv[1]);
+  const unsigned long tcp = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN;
+  if (wanted && ioctl(fd, TUNSETOFFLOAD, tcp | USO) == 0) return answer(env, 2);
+  if (wanted && ioctl(fd, TUNSETOFFLOAD, tcp) == 0) return answer(env, 1);
+  ioctl(fd, TUNSETOFFLOAD, 0UL);
+  return answer(env, 0);
+}
+
 /* tapReceive(batch, fd): frames read, or -errno when not even the first could be */
 static napi_value tap_receive(napi_env env, napi_callback_info info) {
   napi_value argv[2];
   arguments(env, info, 2, argv);
   struct batch *b = batch_arg(env, argv[0]);
   int fd = int_arg(env, argv[1]), count = 0;
-  while (count < b->capacity) {
-    size_t room = item_room(b, count);
-    uint8_t *bytes = item_bytes(b, count, room);
-    if (!bytes) return answer(env, -EFAULT);
+  while (count < b->slots) {
+    size_t room;
+    uint8_t *bytes = slot_room(b, count, &room);
     struct iovec parts[2] = {{vnet_of(b, count), VNET_HEADER_LENGTH}, {bytes, room}};
     ssize_t got = readv(fd, parts, 2);
     if (got < 0) {
@@ -68,35 +84,120 @@ static napi_value tap_receive(napi_env env, napi_callback_info info) {
       return answer(env, -errno);
     }
     if (got < VNET_HEADER_LENGTH) break;
-    column(b, COLUMN_LENGTH)[count++] = (int32_t)(got - VNET_HEADER_LENGTH);
+    struct virtio_net_hdr *vnet = (struct virtio_net_hdr *)vnet_of(b, count);
+    size_t length = (size_t)got - VNET_HEADER_LENGTH;
+    vnet_of(b, count)[VNET_WORDS - 1] &= 0xffff; /* behind the header: how many segments have left (send.c) */
+    /* here, once, and not where a flooded frame leaves several times */
+    if (vnet->gso_type == VIRTIO_NET_HDR_GSO_NONE && vnet->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM && finish_checksum(bytes, length, vnet)) vnet->flags = 0;
+    column(b, COLUMN_LENGTH)[count++] = (int32_t)length;
   }
   return answer(env, count);
 }
 
-/* tapTransmit(batch, fd, from, to, failed): writes; each refusal leaves (target, errno) in `failed`; their number */
+struct writer {
+  int fd, mtu, failures, failures_most;
+  int32_t *failed;
+  double *stats;
+  struct run *runs; /* open ones, the oldest first */
+  int open;
+};
+
+static void fail(struct writer *w, int32_t target, int error) {
+  if (w->failures >= w->failures_most) return;
+  w->failed[2 * w->failures] = target;
+  w->failed[2 * w->failures + 1] = error;
+  w->failures++;
+}
+
+static int write_parts(int fd, const struct virtio_net_hdr *vnet, struct iovec *parts, int count) {
+  ssize_t wrote;
+  parts[0] = (struct iovec){(void *)vnet, VNET_HEADER_LENGTH};
+  do wrote = writev(fd, parts, count);
+  while (wrote < 0 && errno == EINTR);
+  return wrote < 0 ? errno : 0;
+}
+
+static void write_frame(struct writer *w, const uint8_t *bytes, size_t length, const struct virtio_net_hdr *vnet, int32_t target) {
+  struct iovec parts[2] = {{0}, {(void *)bytes, length}};
+  int error = write_parts(w->fd, vnet, parts, 2);
+  if (error) fail(w, target, error);
+}
+
+static void write_run(struct writer *w, struct run *r) {
+  struct virtio_net_hdr vnet = {0};
+  if (r->count == 1) {
+    write_frame(w, r->first, r->length, &vnet, r->targets[0]);
+    return;
+  }
+  describe_run(r, &vnet);
+  struct iovec parts[2 + PARTS_MOST];
+  parts[1] = (struct iovec){r->headers, (size_t)r->frame.payload};
+  memcpy(parts + 2, r->parts, (size_t)r->count * sizeof *parts);
+  int error = write_parts(w->fd, &vnet, parts, 2 + r->count);
+  w->stats[STAT_MERGED]++;
+  w->stats[STAT_MERGED_FRAMES] += r->count;
+  for (int i = 0; error && i < r->count; i++) fail(w, r->targets[i], error);
+}
+
+/* Writes run `at` and closes the gap. */
+static void end_run(struct writer *w, int at) {
+  write_run(w, &w->runs[at]);
+  w->open--;
+  /* runs are large: the last one takes the place, and nobody's order depends on it but its own */
+  if (at < w->open) memcpy(&w->runs[at], &w->runs[w->open], sizeof *w->runs);
+}
+
+static int find_run(const struct writer *w, const uint8_t *bytes, const struct frame *f) {
+  uint32_t key = flow_key(bytes, f);
+  for (int i = 0; i < w->open; i++)
+    if (w->runs[i].key == key && is_same_flow(&w->runs[i], bytes, f)) return i;
+  return -1;
+}
+
+static void put_frame(struct writer *w, const uint8_t *bytes, size_t length, int32_t target, bool merge) {
+  struct virtio_net_hdr vnet = {0};
+  struct frame f;
+  if (!find_headers(bytes, length, &f)) {
+    write_frame(w, bytes, length, &vnet, target);
+    return;
+  }
+  enum checksum_state state = look_at_checksum(bytes, &f);
+  bool mergeable = merge && state == CHECKSUM_RIGHT && is_mergeable(bytes, &f);
+  int at = merge ? find_run(w, bytes, &f) : -1;
+  if (mergeable && at >= 0 && extend_run(&w->runs[at], bytes, &f, target)) return;
+  if (at >= 0) end_run(w, at);
+  if (mergeable) {
+    if (w->open == RUNS_MOST) end_run(w, 0);
+    start_run(&w->runs[w->open++], bytes, length, &f, target);
+    return;
+  }
+  if (state == CHECKSUM_UNFINISHED) {
+    w->stats[STAT_UNFINISHED]++;
+    if (describe_unfinished(&f, w->mtu, &vnet)) w->stats[STAT_SUPERFRAMES]++;
+  }
+  write_frame(w, bytes, length, &vnet, target);
+}
+
+/* tapTransmit(batch, fd, from, to, failed, mtu, merge?, stats): each refusal leaves (target, errno) in `failed`; their number */
 static napi_value tap_transmit(napi_env env, napi_callback_info info) {
-  napi_value argv[5];
-  arguments(env, info, 5, argv);
+  napi_value argv[8];
+  arguments(env, info, 8, argv);
   struct batch *b = batch_arg(env, argv[0]);
-  int fd = int_arg(env, argv[1]), from = int_arg(env, argv[2]), to = int_arg(env, argv[3]), failures = 0;
   struct bytes failed = bytes_arg(env, argv[4]);
-  int32_t *record = (int32_t *)failed.data;
+  int from = int_arg(env, argv[2]), to = int_arg(env, argv[3]);
+  bool merge = int_arg(env, argv[6]) != 0;
+  struct writer w = {.fd = int_arg(env, argv[1]), .mtu = int_arg(env, argv[5]), .failed = (int32_t *)failed.data, .failures_most = (int)(failed.length / 8),
+                     .stats = (double *)bytes_arg(env, argv[7]).data, .runs = b->runs};
   if (from < 0 || to > b->capacity) return answer(env, 0);
   for (int i = from; i < to; i++) {
     size_t length = (uint32_t)column(b, COLUMN_LENGTH)[i];
-    uint8_t *bytes = item_bytes(b, i, length);
-    struct iovec parts[2] = {{vnet_of(b, i), VNET_HEADER_LENGTH}, {bytes, length}};
-    ssize_t wrote;
-    do wrote = bytes ? writev(fd, parts, 2) : -1;
-    while (wrote < 0 && bytes && errno == EINTR);
-    if (wrote >= 0) continue;
-    if ((size_t)failures * 8 + 8 <= failed.length) {
-      record[2 * failures] = column(b, COLUMN_TARGET)[i];
-      record[2 * failures + 1] = bytes ? errno : EFAULT;
-      failures++;
-    }
+    int32_t target = column(b, COLUMN_TARGET)[i];
+    const uint8_t *bytes = item_bytes(b, i, length);
+    if (bytes) put_frame(&w, bytes, length, target, merge);
+    else fail(&w, target, EFAULT);
   }
-  return answer(env, failures);
+  for (int i = 0; i < w.open; i++) write_run(&w, &w.runs[i]);
+  return answer(env, w.failures);
 }
 
 /* closeFd(fd): 0 or -errno */
@@ -108,6 +209,6 @@ static napi_value close_fd(napi_env env, napi_callback_info info) {
 
 void tap_exports(napi_env env, napi_value exports) {
   static const struct export list[] = {
-      {"tapOpen", tap_open}, {"tapReceive", tap_receive}, {"tapTransmit", tap_transmit}, {"closeFd", close_fd}};
+      {"tapOpen", tap_open}, {"tapOffload", tap_offload}, {"tapReceive", tap_receive}, {"tapTransmit", tap_transmit}, {"closeFd", close_fd}};
   EXPORT_ALL(env, exports, list);
 }

@@ -13,7 +13,7 @@ export async function run(words: string[]): Promise<number> {
     process.once('SIGINT', () => resolve(undefined));
     process.once('SIGTERM', () => resolve(undefined));
   });
-  const opened = await openLink(options, (sentence) => log('warn', sentence));
+  const opened = await openLink(options, log);
   const { name, mtu, link, engine } = opened;
   const show = () => process.stderr.write(describe(name, link));
   process.on('SIGUSR2', show);

@@ -2,7 +2,8 @@
 
 import type { FdbEntry } from '../control/fdb.ts';
 import type { Link } from '../control/link.ts';
-import { type CounterName, DROP_REASONS, NOTES, TRAFFIC } from '../tables/counters.ts';
+import { OFFLOADS } from '../memory/offload-counts.ts';
+import { DROP_REASONS, NOTES, TRAFFIC } from '../tables/counters.ts';
 
 function fdbLine(name: string, linkPort: number, entry: FdbEntry): string {
   const { mac, dst, port, state, used, updated } = entry;
@@ -13,9 +14,10 @@ function fdbLine(name: string, linkPort: number, entry: FdbEntry): string {
   return words.join(' ');
 }
 
-/** Traffic always, drops and notes where there were any. */
-function counterLines(counters: Record<CounterName, number>): string[] {
-  const sentences = Object.entries({ ...DROP_REASONS, ...NOTES }) as [CounterName, string][];
+/** Traffic always, the rest where there was any. */
+function counterLines(link: Link): string[] {
+  const counters: Record<string, number> = { ...link.counters(), ...link.offloads() };
+  const sentences = Object.entries({ ...DROP_REASONS, ...NOTES, ...OFFLOADS });
   return [
     ...TRAFFIC.map((name) => `  ${name}: ${counters[name]}`),
     ...sentences
@@ -26,5 +28,5 @@ function counterLines(counters: Record<CounterName, number>): string[] {
 
 export function describe(name: string, link: Link): string {
   const entries = link.fdb.list().map((entry) => fdbLine(name, link.settings.port, entry));
-  return `${[...entries, ...counterLines(link.counters())].join('\n')}\n`;
+  return `${[...entries, ...counterLines(link)].join('\n')}\n`;
 }

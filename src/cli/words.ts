@@ -12,7 +12,7 @@ import { LOG_LEVELS, type LogLevel } from './log.ts';
 export const USAGE = `vtep run NAME id VNI [remote IP]... [local IP] [dev IF] [dstport 4789] [srcport MIN MAX] [ageing S]
          [maxaddress N] [[no]learning] [ttl N] [mtu N] [address MAC|CIDR]... [[no]proxy] [suppress]
          [[no]udpcsum] [df set|unset] [reserved_bits kernel] [up] [--transport native|dgram]
-         [--log-level error|warn|info|debug] [--fdb-size N]`;
+         [--offload auto|off] [--log-level error|warn|info|debug] [--fdb-size N]`;
 
 export interface RunOptions extends LinkOptions {
   logLevel: LogLevel;
@@ -111,6 +111,9 @@ const WORDS: Record<string, (options: RunOptions, next: Next) => void> = {
   '--transport': (o, next) => {
     o.transport = word(next('--transport'), '--transport', ['native', 'dgram']);
   },
+  '--offload': (o, next) => {
+    o.offload = word(next('--offload'), '--offload', ['auto', 'off']) === 'auto';
+  },
   '--log-level': (o, next) => {
     o.logLevel = word(next('--log-level'), '--log-level', LOG_LEVELS);
   },
@@ -150,6 +153,7 @@ export function parseRun(words: readonly string[]): RunOptions {
     up: false,
     fdbSize: DEFAULT_SIZES.fdb,
     transport: 'native',
+    offload: true,
     logLevel: 'info',
   };
   let at = 0;

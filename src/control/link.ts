@@ -1,6 +1,7 @@
 /** One link as the control thread has it: its settings, its verbs, its events. Where frames come from is not its matter. */
 
 import { EventEmitter } from 'node:events';
+import type { OffloadName } from '../memory/offload-counts.ts';
 import type { CounterName } from '../tables/counters.ts';
 import { EVENT } from '../tables/events.ts';
 import { endpoint, LINK_FLAG } from '../tables/links.ts';
@@ -91,6 +92,11 @@ export class Link extends EventEmitter<LinkEvents> {
     const own = counters.read(this.index);
     for (const [name, count] of Object.entries(counters.read(0))) own[name as CounterName] += count;
     return own;
+  }
+
+  /** What the offloads have done, by name (`OFFLOADS`). */
+  offloads(): Record<OffloadName, number> {
+    return this.tables.offloads.read();
   }
 
   /** Hands over what the data path has told since; happens by itself soon after. */

@@ -31,6 +31,8 @@ export interface LinkOptions extends LinkSettings {
   up: boolean;
   fdbSize: number;
   transport: 'native' | 'dgram';
+  /** Superframes and trains, where the kernel has them. */
+  offload: boolean;
 }
 
 export interface OpenLink {
@@ -43,24 +45,25 @@ export interface OpenLink {
 }
 
 type Undo = (() => void | Promise<void>)[];
-type Warn = (sentence: string) => void;
+/** What the operator should know, one sentence each. */
+export type Say = (level: 'warn' | 'info', sentence: string) => void;
 
 const INDEX = 1;
 
-export async function openLink(options: LinkOptions, warn: Warn): Promise<OpenLink> {
+export async function openLink(options: LinkOptions, say: Say): Promise<OpenLink> {
   const undo: Undo = [];
   const close = async () => {
     for (const step of undo.splice(0).reverse()) await step();
   };
   try {
-    return { ...(await build(options, undo, warn)), close };
+    return { ...(await build(options, undo, say)), close };
   } catch (error) {
     await close();
     throw error;
   }
 }
 
-async function build(options: LinkOptions, undo: Undo, warn: Warn): Promise<Omit<OpenLink, 'close'>> {
+async function build(options: LinkOptions, undo: Undo, say: Say): Promise<Omit<OpenLink, 'close'>> {
   const { name, dev, remotes, local } = options;
   const device = dev === undefined ? undefined : host.device(dev);
   if (dev !== undefined && !device) throw new Error(`dev "${dev}" is no interface of this namespace`);
@@ -72,8 +75,12 @@ async function build(options: LinkOptions, undo: Undo, warn: Warn): Promise<Omit
   const link = new Link(tables, INDEX, options, ipv6, monotonicSeconds);
   for (const dst of new Set(remotes)) link.fdb.add(ALL_ZERO, { dst });
 
-  const tap = new TapPort(openTap(name));
+  const fd = openTap(name);
+  const offloads = options.offload && options.transport === 'native';
+  const counts = tables.offloads.row(0);
+  const tap = new TapPort({ fd, mtu: tables.links.mtuWord(INDEX), merge: offloads, counts });
   undo.push(() => tap.close());
+  if (offloads) turnOn(tap.options.fd, undo, say);
   const startEngine = await openUnderlay(options, { tables, ipv6, tap, device: device?.index ?? 0 }, undo);
 
   const overhead = ipv6 ? 70 : 50;
@@ -85,7 +92,7 @@ async function build(options: LinkOptions, undo: Undo, warn: Warn): Promise<Omit
     mtuAsked: options.mtu !== undefined,
     mac: mac && formatMac(mac.high, mac.low),
   };
-  const own = host.setUp(wanted, existed ? undo : [], warn);
+  const own = host.setUp(wanted, existed ? undo : [], (sentence) => say('warn', sentence));
   const ownMac = parseMac(own.mac);
   if (ownMac) tables.links.setMac(INDEX, ownMac.high, ownMac.low);
   tables.links.setMtu(INDEX, own.mtu);
@@ -109,14 +116,26 @@ async function openUnderlay(options: LinkOptions, inside: Inside, undo: Undo): P
   const { tables, ipv6, tap, device } = inside;
   const route = { link: INDEX, endpoint: endpoint(ipv6, options.port) };
   if (options.transport === 'native') {
-    const sockets = openNative(options, ipv6, INDEX, device, undo);
+    const sockets = openNative(options, ipv6, INDEX, device, tap.options.counts, undo);
     for (const port of sockets.sourcePorts) tables.own.addPort(port);
-    return () => new NativeEngine(tables, tap.fd, sockets, route);
+    return () => new NativeEngine(tables, tap.options, sockets, route);
   }
   const udp = await openDgram(options, ipv6);
   undo.push(() => udp.close());
   for (const port of udp.sourcePorts) tables.own.addPort(port);
   return () => new EventedEngine(tables, tap, udp, route, monotonicSeconds);
+}
+
+/** Superframes from the TAP; off again at the end, for whoever attaches to a TAP that outlives us. */
+function turnOn(tapFd: number, undo: Undo, say: Say): void {
+  const level = native().tapOffload(tapFd, 1);
+  undo.push(() => void native().tapOffload(tapFd, 0));
+  const taken = [
+    'nothing: this kernel has none',
+    'checksums and TCP segments',
+    'checksums, TCP and UDP segments',
+  ][level];
+  say('info', `offloads of the TAP: ${taken}`);
 }
 
 function openTap(name: string): number {

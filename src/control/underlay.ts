@@ -21,6 +21,7 @@ export function openNative(
   ipv6: boolean,
   link: number,
   device: number,
+  counts: Float64Array,
   undo: (() => void)[],
 ): NativeSockets {
   const addon = native();
@@ -33,7 +34,10 @@ export function openNative(
   const envelopes = new Uint8Array(new SharedArrayBuffer(128 * (link + 1)));
   const source = options.local === undefined ? null : (parseIp(options.local) as Int32Array);
   addon.udpEnvelope(envelopes, link, source, device, options.ttl, ipv6 ? 1 : 0);
-  return { receiving, sending, envelopes, sourcePorts };
+  // a train is made by finishing its checksums: without them there is none
+  const trains = options.offload && options.checksum;
+  if (options.offload) addon.udpTrains(receiving);
+  return { receiving, sending, envelopes, sourcePorts, trains, counts };
 }
 
 function openReceiving(options: LinkOptions, ipv6: boolean): number {

@@ -16,12 +16,13 @@ export interface Datapath {
   readonly tap: Port;
 }
 
-const ERRNO = { EIO: 5, ENOBUFS: 105, EMSGSIZE: 90, ECONNREFUSED: 111 };
+const ERRNO = { EIO: 5, EPROTO: 71, ENOBUFS: 105, EMSGSIZE: 90, ECONNREFUSED: 111 };
 const UNREACHABLE = new Set([1, 13, 99, 100, 101, 110, 112, 113]);
 
 function sendReason(errno: number): number {
   if (errno === ERRNO.EMSGSIZE) return COUNTER['too-big'];
   if (errno === ERRNO.ECONNREFUSED) return COUNTER.refused;
+  if (errno === ERRNO.EPROTO) return COUNTER['bad-offload'];
   if (errno === ERRNO.ENOBUFS) return COUNTER['no-buffers'];
   return UNREACHABLE.has(errno) ? COUNTER.unreachable : COUNTER['send-failed'];
 }

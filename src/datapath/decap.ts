@@ -1,8 +1,8 @@
 /**
  * The way back: a datagram from the underlay to the TAP.
  *
- *   1. length, I flag, VNI -> link      3. our own, brought back?      5. what the frame lacks: offload header
- *   2. reserved bits                    4. source address: learn       6. to the TAP
+ *   1. length, I flag, VNI -> link      3. our own, brought back?      5. to the TAP, where frames of one flow
+ *   2. reserved bits                    4. source address: learn          are merged (`native/merge.c`)
  */
 
 import type { Batch } from '../memory/batch.ts';
@@ -13,7 +13,6 @@ import { LINK_FLAG } from '../tables/links.ts';
 import * as ethernet from '../wire/ethernet.ts';
 import * as vxlan from '../wire/vxlan.ts';
 import { type Datapath, flushInbound } from './datapath.ts';
-import { describeOffload } from './offload.ts';
 import { snoopArp } from './proxy.ts';
 
 const SHORTEST = vxlan.HEADER_LENGTH + ethernet.HEADER_LENGTH;
@@ -54,8 +53,7 @@ function decapOne(path: Datapath, batch: Batch, i: number, endpoint: number, now
   counters.add(link, COUNTER.rxFrames, 1);
   counters.add(link, COUNTER.rxBytes, length);
   if (inbound.count === inbound.capacity) flushInbound(path);
-  const item = inbound.queue(batch.slot[i], batch.start[i] + vxlan.HEADER_LENGTH, length, link, 0);
-  describeOffload(path, item, frame, length, link);
+  inbound.queue(batch.slot[i], batch.start[i] + vxlan.HEADER_LENGTH, length, link, 0);
 }
 
 /** The drop reason of a source that is not believed, or -1; learns one that is. */

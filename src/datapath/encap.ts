@@ -37,8 +37,9 @@ function encapOne(path: Datapath, batch: Batch, i: number, link: number, now: nu
   const length = batch.length[i];
 
   if (length < ethernet.HEADER_LENGTH) return counters.add(link, COUNTER['frame-short'], 1);
-  if (length > LONGEST) return counters.add(link, COUNTER['frame-long'], 1);
-  if (batch.vnet[3 * i] !== 0) return counters.add(link, COUNTER['bad-offload'], 1);
+  const offload = batch.vnet[3 * i];
+  if (offload === 0 && length > LONGEST) return counters.add(link, COUNTER['frame-long'], 1);
+  if (offload !== 0 && !isSuperframe(offload)) return counters.add(link, COUNTER['bad-offload'], 1);
 
   const flags = links.flags(link);
   if (flags & (LINK_FLAG.proxy | LINK_FLAG.suppress) && proxyArp(path, batch, i, link, flags)) return;
@@ -67,6 +68,11 @@ function encapOne(path: Datapath, batch: Batch, i: number, link: number, now: nu
   for (let k = 1; k <= copies; k++) queue(path, batch, i, floods.arena[head + k], hash);
 }
 
+/** A checksum alone is finished when the frame is read: what still has flags must be one to be cut. */
+function isSuperframe(offload: number): boolean {
+  return (offload & 0xff00) !== 0;
+}
+
 function queue(path: Datapath, batch: Batch, i: number, remote: number, hash: number): void {
   const { outbound, tables } = path;
   if (outbound.count === outbound.capacity && !flushOutbound(path)) {
@@ -74,5 +80,6 @@ function queue(path: Datapath, batch: Batch, i: number, remote: number, hash: nu
   }
   tables.remotes.count(remote, REMOTE_TX_FRAMES, 1);
   const start = batch.start[i] - vxlan.HEADER_LENGTH;
-  outbound.queue(batch.slot[i], start, batch.length[i] + vxlan.HEADER_LENGTH, remote, hash);
+  const item = outbound.queue(batch.slot[i], start, batch.length[i] + vxlan.HEADER_LENGTH, remote, hash);
+  if (batch.vnet[3 * i] !== 0) batch.copyVnet(i, outbound, item);
 }

@@ -57,8 +57,7 @@ function reply(path: Datapath, batch: Batch, i: number, link: number, high: numb
   ethernet.writeSource(bytes, at, high, low);
   tables.counters.add(link, COUNTER['proxy-answered'], 1);
   if (inbound.count === inbound.capacity) flushInbound(path);
-  const item = inbound.queue(batch.slot[i], batch.start[i], batch.length[i], link, 0);
-  inbound.vnet.fill(0, 3 * item, 3 * item + 3);
+  inbound.queue(batch.slot[i], batch.start[i], batch.length[i], link, 0);
 }
 
 export function snoopArp(

@@ -12,8 +12,8 @@ import { FramePool } from '../memory/frame-pool.ts';
 import type { Tables } from '../tables/tables.ts';
 
 const BATCH = 64;
-/** Flooding makes several datagrams of one frame. */
-const QUEUE = 512;
+/** Flooding makes several datagrams of one frame, a train brings several in one message. */
+const QUEUE = 1024;
 
 export interface Route {
   readonly link: number;
@@ -30,7 +30,7 @@ export class Carrier {
   constructor(tables: Tables, tap: Port, udp: UnderlayPort, route: Route, batch = BATCH) {
     const pool = new FramePool(2 * batch);
     this.fromTap = Batch.receiving(pool, 0, batch);
-    this.fromUdp = Batch.receiving(pool, batch, batch);
+    this.fromUdp = Batch.receiving(pool, batch, batch, Math.max(batch, QUEUE));
     this.route = route;
     this.path = { tables, tap, udp, outbound: new Batch(pool, QUEUE), inbound: new Batch(pool, QUEUE) };
     udp.bind(tables.remotes.records);
@@ -48,10 +48,15 @@ export class Carrier {
   /** A batch from the underlay; how many datagrams. */
   back(now: number): number {
     const { path, fromUdp, route } = this;
-    if (path.udp.receive(fromUdp) === 0) return 0;
-    decap(path, fromUdp, route.endpoint, now);
-    flushInbound(path);
-    return fromUdp.count;
+    let carried = 0;
+    do {
+      if (path.udp.receive(fromUdp) === 0) break;
+      decap(path, fromUdp, route.endpoint, now);
+      flushInbound(path);
+      carried += fromUdp.count;
+      // a full batch may have left datagrams of a train behind, for which nobody rings
+    } while (fromUdp.count === fromUdp.capacity);
+    return carried;
   }
 
   /** Sends what waits. False: the underlay is blocked, and the TAP is not read until it is not. */

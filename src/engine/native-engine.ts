@@ -2,6 +2,7 @@
 
 import { Worker } from 'node:worker_threads';
 import { native } from '../io/native.ts';
+import type { TapOptions } from '../io/tap.ts';
 import type { NativeSockets } from '../io/udp-native.ts';
 import type { Tables } from '../tables/tables.ts';
 import type { Route } from './carrier.ts';
@@ -17,11 +18,11 @@ export class NativeEngine implements Engine {
   private readonly plan: WorkerPlan;
   private readonly timer: NodeJS.Timeout;
 
-  constructor(tables: Tables, tapFd: number, sockets: NativeSockets, route: Route) {
+  constructor(tables: Tables, tap: TapOptions, sockets: NativeSockets, route: Route) {
     const wakeFd = native().eventOpen();
     if (wakeFd < 0) throw new Error(`no eventfd can be opened (errno ${-wakeFd})`);
     const state = new Int32Array(new SharedArrayBuffer(8));
-    this.plan = { tables: tables.memory, route, tapFd, sockets, wakeFd, state };
+    this.plan = { tables: tables.memory, route, tap, sockets, wakeFd, state };
     this.worker = new Worker(new URL('./worker.js', import.meta.url), { workerData: this.plan });
     this.ended = new Promise((resolve) => {
       this.worker.on('message', (message) => {

@@ -5,7 +5,7 @@
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { native } from '../io/native.ts';
-import { TapPort } from '../io/tap.ts';
+import { type TapOptions, TapPort } from '../io/tap.ts';
 import { type NativeSockets, NativeUdpPort } from '../io/udp-native.ts';
 import { Tables, type TablesMemory } from '../tables/tables.ts';
 import { Carrier, type Route } from './carrier.ts';
@@ -13,7 +13,7 @@ import { Carrier, type Route } from './carrier.ts';
 export interface WorkerPlan {
   readonly tables: TablesMemory;
   readonly route: Route;
-  readonly tapFd: number;
+  readonly tap: TapOptions;
   readonly sockets: NativeSockets;
   readonly wakeFd: number;
   /** Shared: [stop word, rounds]. */
@@ -34,10 +34,10 @@ export function runWorker(plan: WorkerPlan): string | undefined {
   const tables = new Tables(plan.tables);
   tables.events.ring = () => parentPort?.postMessage('events');
   const udp = new NativeUdpPort(plan.sockets);
-  const carrier = new Carrier(tables, new TapPort(plan.tapFd), udp, plan.route);
+  const carrier = new Carrier(tables, new TapPort(plan.tap), udp, plan.route);
   const epoll = addon.pollOpen();
   if (epoll < 0) return `the data plane cannot wait (errno ${-epoll})`;
-  addon.pollAdd(epoll, plan.tapFd, TAP, 0);
+  addon.pollAdd(epoll, plan.tap.fd, TAP, 0);
   addon.pollAdd(epoll, plan.sockets.receiving, UDP, 0);
   addon.pollAdd(epoll, plan.wakeFd, WAKE, 0);
 
@@ -45,9 +45,9 @@ export function runWorker(plan: WorkerPlan): string | undefined {
     if (id === TAP) carrier.out(now);
     else if (id === UDP) carrier.back(now);
     else if (id === WAKE) addon.eventTake(plan.wakeFd);
-    else if (carrier.flush()) addon.pollPause(epoll, plan.tapFd, TAP, 0);
+    else if (carrier.flush()) addon.pollPause(epoll, plan.tap.fd, TAP, 0);
     if (!carrier.isBlocked) return;
-    addon.pollPause(epoll, plan.tapFd, TAP, 1);
+    addon.pollPause(epoll, plan.tap.fd, TAP, 1);
     addon.pollAdd(epoll, udp.blockedFd, WRITABLE, 1);
   };
   const ready = new Int32Array(1 + 2 * 16);

@@ -4,6 +4,8 @@ import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { type Batch, COLUMN, COLUMNS } from '../memory/batch.ts';
+import { HEADROOM } from '../memory/frame-pool.ts';
+import { OFFLOAD_COUNTS } from '../memory/offload-counts.ts';
 
 /** Opaque handles of the addon. */
 export type BatchHandle = { readonly batch: unique symbol };
@@ -12,16 +14,34 @@ export type WatchHandle = { readonly watch: unique symbol };
 
 /** Every function answers a number, negative: -errno. */
 export interface Native {
-  bindBatch(words: Int32Array, slab: Uint8Array, slotBytes: number): BatchHandle | number;
+  bindBatch(
+    words: Int32Array,
+    slab: Uint8Array,
+    slotBytes: number,
+    firstSlot: number,
+    slots: number,
+  ): BatchHandle | number;
   bindSender(
     sockets: Int32Array,
     records: Int32Array,
     envelopes: Uint8Array,
     status: Int32Array,
+    stats: Float64Array,
+    trains: number,
   ): SenderHandle | number;
   tapOpen(name: string): number;
   tapReceive(batch: BatchHandle, fd: number): number;
-  tapTransmit(batch: BatchHandle, fd: number, from: number, to: number, failed: Int32Array): number;
+  tapOffload(fd: number, wanted: number): number;
+  tapTransmit(
+    batch: BatchHandle,
+    fd: number,
+    from: number,
+    to: number,
+    failed: Int32Array,
+    mtu: number,
+    merge: number,
+    stats: Float64Array,
+  ): number;
   udpOpen(address: Int32Array, port: number, scope: number, options: number, buffer: number): number;
   udpBuffer(fd: number, sending: number): number;
   udpEnvelope(
@@ -32,7 +52,8 @@ export interface Native {
     ttl: number,
     ipv6: number,
   ): number;
-  udpReceive(batch: BatchHandle, fd: number): number;
+  udpTrains(fd: number): number;
+  udpReceive(batch: BatchHandle, fd: number, messages: number, stats: Float64Array): number;
   udpTransmit(batch: BatchHandle, sender: SenderHandle, from: number, to: number): number;
   pollOpen(): number;
   pollAdd(epoll: number, fd: number, id: number, writable: number): number;
@@ -69,10 +90,14 @@ export function native(): Native {
     );
   }
   const addon = createRequire(import.meta.url)(path) as Native;
-  const expected: Record<string, number> = { ...COLUMN, columns: COLUMNS };
+  const expected: Record<string, number> = {
+    ...COLUMN,
+    columns: COLUMNS,
+    headroom: HEADROOM,
+    stats: OFFLOAD_COUNTS,
+  };
   for (const [name, index] of Object.entries(expected)) {
-    if (addon.layout[name] !== index)
-      throw new Error(`the addon ${path} is of another version: column ${name}`);
+    if (addon.layout[name] !== index) throw new Error(`the addon ${path} is of another version: ${name}`);
   }
   loaded = addon;
   return addon;
@@ -85,7 +110,13 @@ export class BatchHandles {
   of(batch: Batch): BatchHandle {
     const known = this.handles.get(batch);
     if (known) return known;
-    const handle = native().bindBatch(batch.words, batch.pool.bytes, batch.pool.slotBytes);
+    const handle = native().bindBatch(
+      batch.words,
+      batch.pool.bytes,
+      batch.pool.slotBytes,
+      batch.firstSlot,
+      batch.slots,
+    );
     if (typeof handle === 'number') throw new Error('there is no memory for another batch');
     this.handles.set(batch, handle);
     return handle;

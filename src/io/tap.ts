@@ -1,12 +1,21 @@
-/** A TAP as a port: frames with their vnet headers. */
+/** A TAP as a port: frames with their offload headers. Towards it the addon merges frames of one flow. */
 
 import { getSystemErrorName } from 'node:util';
 import type { Batch } from '../memory/batch.ts';
 import { BatchHandles, native, type WatchHandle } from './native.ts';
 import { FAILURES_MOST, type Port } from './port.ts';
 
-export class TapPort implements Port {
+export interface TapOptions {
   readonly fd: number;
+  /** One shared word: the link's MTU, by which an unfinished frame is known to be a superframe. */
+  readonly mtu: Int32Array;
+  /** Merge frames of one flow into superframes. */
+  readonly merge: boolean;
+  readonly counts: Float64Array;
+}
+
+export class TapPort implements Port {
+  readonly options: TapOptions;
   failures = 0;
   readonly failed = new Int32Array(2 * FAILURES_MOST);
   ended: string | undefined;
@@ -14,12 +23,12 @@ export class TapPort implements Port {
   private readonly handles = new BatchHandles();
   private bell: WatchHandle | undefined;
 
-  constructor(fd: number) {
-    this.fd = fd;
+  constructor(options: TapOptions) {
+    this.options = options;
   }
 
   receive(batch: Batch): number {
-    const got = this.addon.tapReceive(this.handles.of(batch), this.fd);
+    const got = this.addon.tapReceive(this.handles.of(batch), this.options.fd);
     if (got < 0) this.ended = `the TAP is gone (${getSystemErrorName(got)})`;
     else if (got === 0 && this.bell) this.addon.watchAgain(this.bell);
     batch.count = Math.max(got, 0);
@@ -28,13 +37,15 @@ export class TapPort implements Port {
 
   /** A TAP takes every frame or refuses it for good: nothing is ever blocked. */
   transmit(batch: Batch, from: number, to: number): number {
-    this.failures = this.addon.tapTransmit(this.handles.of(batch), this.fd, from, to, this.failed);
+    const { fd, mtu, merge, counts } = this.options;
+    const handle = this.handles.of(batch);
+    this.failures = this.addon.tapTransmit(handle, fd, from, to, this.failed, mtu[0], merge ? 1 : 0, counts);
     return 0;
   }
 
   /** Node's loop cannot watch a TAP: a small thread of the addon does. */
   onReadable(ring: () => void): void {
-    const bell = this.addon.watchStart(this.fd, ring);
+    const bell = this.addon.watchStart(this.options.fd, ring);
     if (typeof bell === 'number') throw new Error(`the TAP cannot be watched (${getSystemErrorName(bell)})`);
     this.bell = bell;
   }
@@ -42,6 +53,6 @@ export class TapPort implements Port {
   close(): void {
     if (this.bell) this.addon.watchStop(this.bell);
     this.bell = undefined;
-    this.addon.closeFd(this.fd);
+    this.addon.closeFd(this.options.fd);
   }
 }

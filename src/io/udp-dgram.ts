@@ -93,7 +93,7 @@ export class DgramUdpPort implements UnderlayPort {
   }
 
   receive(batch: Batch): number {
-    const count = Math.min(this.waiting.length - this.taken, batch.capacity);
+    const count = Math.min(this.waiting.length - this.taken, batch.slots);
     for (let i = 0; i < count; i++) this.place(this.waiting[this.taken++], batch, i);
     if (this.taken === this.waiting.length) this.taken = this.waiting.length = 0;
     batch.count = count;

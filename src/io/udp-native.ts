@@ -10,6 +10,9 @@ const BLOCKED_FD = 1;
 const LISTS = 4;
 const STATUS_WORDS = LISTS + 2 * FAILURES_MOST;
 
+/** Trains are large: a few at a time stay in the cache between receiving and handing over. */
+const TRAINS_A_CALL = 8;
+
 /** What the control thread opens, and the worker's port is made of. */
 export interface NativeSockets {
   readonly receiving: number;
@@ -17,6 +20,9 @@ export interface NativeSockets {
   /** Per link: the control messages of its datagrams (`udpEnvelope`). */
   readonly envelopes: Uint8Array;
   readonly sourcePorts: readonly number[];
+  /** Whether datagrams may leave as trains. */
+  readonly trains: boolean;
+  readonly counts: Float64Array;
 }
 
 export class NativeUdpPort implements UnderlayPort {
@@ -26,6 +32,7 @@ export class NativeUdpPort implements UnderlayPort {
   private readonly addon = native();
   private readonly handles = new BatchHandles();
   private sender: SenderHandle | undefined;
+  private cameAsTrains = false;
 
   constructor(sockets: NativeSockets) {
     this.sockets = sockets;
@@ -33,7 +40,8 @@ export class NativeUdpPort implements UnderlayPort {
   }
 
   bind(records: Int32Array): void {
-    const sender = this.addon.bindSender(this.sockets.sending, records, this.sockets.envelopes, this.status);
+    const { sending, envelopes, counts, trains } = this.sockets;
+    const sender = this.addon.bindSender(sending, records, envelopes, this.status, counts, trains ? 1 : 0);
     if (typeof sender === 'number') throw new Error('there is no memory for the sending sockets');
     this.sender = sender;
   }
@@ -56,7 +64,10 @@ export class NativeUdpPort implements UnderlayPort {
   }
 
   receive(batch: Batch): number {
-    const got = this.addon.udpReceive(this.handles.of(batch), this.sockets.receiving);
+    const { receiving, counts } = this.sockets;
+    const messages = this.cameAsTrains ? TRAINS_A_CALL : batch.slots;
+    const got = this.addon.udpReceive(this.handles.of(batch), receiving, messages, counts);
+    this.cameAsTrains = got > messages;
     batch.count = Math.max(got, 0);
     return batch.count;
   }

@@ -28,13 +28,19 @@ export const COLUMN = {
   /** Incoming datagrams: source address as four words (IPv4 mapped into IPv6), in host order. */
   from: 5,
   fromPort: 9,
-  /** virtio_net_hdr, 12 bytes an item, interleaved: item i at words vnet * capacity + 3 * i. */
+  /**
+   * virtio_net_hdr, 10 bytes of the 12 an item has, interleaved: item i at words vnet * capacity + 3 * i. The
+   * last two bytes count the segments of a superframe that have left.
+   */
   vnet: 10,
 } as const;
 export const COLUMNS = 13;
 
 export class Batch {
   readonly capacity: number;
+  /** Slots that it owns and receives into: `slots` of them from `firstSlot` on; none when frames only leave by it. */
+  readonly firstSlot: number;
+  readonly slots: number;
   readonly pool: FramePool;
   readonly words: Int32Array;
   readonly slot: Int32Array;
@@ -51,8 +57,10 @@ export class Batch {
   /** Items in use. */
   count = 0;
 
-  constructor(pool: FramePool, capacity: number) {
+  constructor(pool: FramePool, capacity: number, firstSlot = 0, slots = 0) {
     this.capacity = capacity;
+    this.firstSlot = firstSlot;
+    this.slots = slots;
     this.pool = pool;
     this.words = new Int32Array(COLUMNS * capacity);
     const column = (index: number, width = 1) =>
@@ -70,10 +78,13 @@ export class Batch {
     this.vnet = column(COLUMN.vnet, 3);
   }
 
-  /** A batch to receive into: item i owns slot `firstSlot + i`, and starts behind the headroom. */
-  static receiving(pool: FramePool, firstSlot: number, capacity: number): Batch {
-    const batch = new Batch(pool, capacity);
-    for (let i = 0; i < capacity; i++) {
+  /**
+   * A batch to receive into: item i has slot `firstSlot + i`, and starts behind the headroom. A port that takes
+   * trains apart makes several items of one slot, and has room for more items than slots.
+   */
+  static receiving(pool: FramePool, firstSlot: number, slots: number, capacity = slots): Batch {
+    const batch = new Batch(pool, capacity, firstSlot, slots);
+    for (let i = 0; i < slots; i++) {
       batch.slot[i] = firstSlot + i;
       batch.start[i] = HEADROOM;
     }
@@ -93,8 +104,16 @@ export class Batch {
     this.length[i] = length;
     this.target[i] = target;
     this.flow[i] = flow;
+    this.vnet[3 * i] = 0;
     this.count = i + 1;
     return i;
+  }
+
+  /** The offload header of item `i` goes with item `to` of another batch. */
+  copyVnet(i: number, other: Batch, to: number): void {
+    other.vnet[3 * to] = this.vnet[3 * i];
+    other.vnet[3 * to + 1] = this.vnet[3 * i + 1];
+    other.vnet[3 * to + 2] = this.vnet[3 * i + 2];
   }
 
   /** Of the outgoing items only the last `left` stay, at the head: what a blocked transmit has not taken. */
@@ -106,6 +125,7 @@ export class Batch {
       this.length[i] = this.length[first + i];
       this.target[i] = this.target[first + i];
       this.flow[i] = this.flow[first + i];
+      this.copyVnet(first + i, this, i);
     }
     this.count = left;
   }

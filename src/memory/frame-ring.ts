@@ -39,7 +39,7 @@ export class FrameRing {
   /** Takes out what the batch has room for, as a port receives. */
   fill(batch: Batch): number {
     batch.count = 0;
-    while (batch.count < batch.capacity && this.nextLength >= 0) {
+    while (batch.count < batch.slots && this.nextLength >= 0) {
       const i = batch.count++;
       const source = SOURCE * (this.tail % CAPACITY);
       batch.from0[i] = this.sources[source];

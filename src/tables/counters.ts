@@ -37,8 +37,6 @@ export const NOTES = {
   'learn-busy': 'source addresses left for the next frame: another thread was writing',
   'proxy-answered': 'ARP requests answered by the VTEP',
   flooded: 'frames sent to all default destinations',
-  superframes: 'frames larger than the MTU that a peer handed over whole',
-  'checksum-left': 'frames whose checksum a peer left to be finished',
 } as const;
 
 export type DropReason = keyof typeof DROP_REASONS;

@@ -99,6 +99,11 @@ export class Links {
     return this.words[link * WORDS + PORT];
   }
 
+  /** The word itself, for those who follow it. */
+  mtuWord(link: number): Int32Array {
+    return this.words.subarray(link * WORDS + MTU, link * WORDS + MTU + 1);
+  }
+
   setMac(link: number, high: number, low: number): void {
     this.words[link * WORDS + MAC_HIGH] = high;
     this.words[link * WORDS + MAC_LOW] = low;

@@ -1,5 +1,6 @@
 /** All tables of one engine, laid out once: made by the control thread, opened by each worker over the same memory. */
 
+import { OffloadCounts } from '../memory/offload-counts.ts';
 import { Counters } from './counters.ts';
 import { Events } from './events.ts';
 import { Fdb } from './fdb.ts';
@@ -9,6 +10,8 @@ import { Neighbors } from './neighbors.ts';
 import { OpenTable, type OpenTableMemory } from './open-table.ts';
 import { OwnAddresses } from './own-addresses.ts';
 import { Remotes, type RemotesMemory } from './remotes.ts';
+
+export const WORKERS_MOST = 16;
 
 export interface TableSizes {
   links: number;
@@ -27,6 +30,7 @@ export interface TablesMemory {
   readonly floods: FloodMemory;
   readonly neighbors: OpenTableMemory;
   readonly counters: Float64Array;
+  readonly offloads: Float64Array;
   readonly events: Int32Array;
   readonly own: OpenTableMemory;
   readonly ownPorts: Uint8Array;
@@ -40,6 +44,7 @@ export class Tables {
   readonly floods: FloodLists;
   readonly neighbors: Neighbors;
   readonly counters: Counters;
+  readonly offloads: OffloadCounts;
   readonly events: Events;
   readonly own: OwnAddresses;
 
@@ -51,6 +56,7 @@ export class Tables {
     this.floods = new FloodLists(memory.floods);
     this.neighbors = new Neighbors(memory.neighbors);
     this.counters = new Counters(memory.counters);
+    this.offloads = new OffloadCounts(memory.offloads);
     this.events = new Events(memory.events);
     this.own = new OwnAddresses(memory.own, memory.ownPorts);
   }
@@ -63,6 +69,7 @@ export class Tables {
       floods: FloodLists.allocate(sizes.links, 4 * sizes.remotes + 16),
       neighbors: Neighbors.allocate(sizes.neighbors),
       counters: Counters.allocate(sizes.links),
+      offloads: OffloadCounts.allocate(WORKERS_MOST),
       events: Events.allocate(4096),
       own: OpenTable.allocate(1024, 5),
       ownPorts: new Uint8Array(new SharedArrayBuffer(65_536)),

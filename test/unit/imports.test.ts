@@ -15,7 +15,7 @@ const MAY_KNOW: Record<string, readonly string[]> = {
   observe: ['tables', 'io', 'memory', 'wire'],
   control: ['engine', 'io', 'tables', 'memory', 'wire'],
   lan: ['io', 'vtep.ts'],
-  cli: ['control', 'engine', 'observe', 'io', 'tables', 'wire'],
+  cli: ['control', 'engine', 'observe', 'io', 'tables', 'memory', 'wire'],
 };
 
 /** The rooms that work on every frame take nothing from Node or from packages, but for the reading of addresses. */

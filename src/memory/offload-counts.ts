@@ -1,0 +1,45 @@
+/** What the offloads have done, counted by the addon (`native/addon.h`) in memory that the control thread reads. */
+export const OFFLOADS = {
+  trains: 'messages sent that were trains of several datagrams (UDP_SEGMENT)',
+  'train-frames': 'datagrams that left in them',
+  'trains-refused': 'trains that the path refused, sent again datagram by datagram',
+  'trains-received': 'messages received that were trains (UDP_GRO)',
+  'train-frames-received': 'datagrams that came in them',
+  merged: 'superframes handed to the TAP, merged from frames of one flow',
+  'merged-frames': 'frames that went into them',
+  superframes: 'frames larger than the MTU that a peer handed over whole',
+  'checksum-left': 'frames whose checksum a peer left to be finished',
+} as const;
+
+export type OffloadName = keyof typeof OFFLOADS;
+export const OFFLOAD_NAMES = Object.keys(OFFLOADS) as OffloadName[];
+export const OFFLOAD_COUNTS = OFFLOAD_NAMES.length;
+
+/** A row for each worker: one writer each, summed by the reader. */
+export class OffloadCounts {
+  private readonly memory: Float64Array;
+
+  constructor(memory: Float64Array) {
+    this.memory = memory;
+  }
+
+  static allocate(workers: number): Float64Array {
+    return new Float64Array(new SharedArrayBuffer(8 * OFFLOAD_COUNTS * workers));
+  }
+
+  row(worker: number): Float64Array {
+    return this.memory.subarray(worker * OFFLOAD_COUNTS, (worker + 1) * OFFLOAD_COUNTS);
+  }
+
+  read(): Record<OffloadName, number> {
+    const sum = (at: number) => {
+      let total = 0;
+      for (let i = at; i < this.memory.length; i += OFFLOAD_COUNTS) total += this.memory[i];
+      return total;
+    };
+    return Object.fromEntries(OFFLOAD_NAMES.map((name, at) => [name, sum(at)])) as Record<
+      OffloadName,
+      number
+    >;
+  }
+}
