@@ -1,0 +1,56 @@
+/** What passes on an interface while a test runs, as a pcap file that independent decoders read. */
+import { type ChildProcess, execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Host } from './netns.ts';
+
+export class Capture {
+  readonly file: string;
+  private readonly folder: string;
+  private readonly child: ChildProcess;
+
+  private constructor(host: Host, device: string, filter: string) {
+    this.folder = mkdtempSync(join(tmpdir(), 'vtep-capture-'));
+    this.file = join(this.folder, 'capture.pcap');
+    const words = ['-i', device, '-U', '-n', '-s', '0', '--immediate-mode', '-B', '16384', '-w', this.file];
+    this.child = host.spawn('tcpdump', ...words, ...filter.split(' ').filter(Boolean));
+  }
+
+  /** Resolves when it listens. */
+  static async start(host: Host, device: string, filter = ''): Promise<Capture> {
+    const capture = new Capture(host, device, filter);
+    let said = '';
+    for await (const chunk of capture.child.stderr ?? []) {
+      said += chunk;
+      if (said.includes('listening on')) return capture;
+    }
+    throw new Error(`tcpdump ended: ${said}`);
+  }
+
+  async stop(): Promise<void> {
+    this.child.kill('SIGINT');
+    if (this.child.exitCode === null) await once(this.child, 'close');
+  }
+
+  /** The fields of every packet, one row each, as tshark decodes them. */
+  tshark(fields: string[], filter = ''): string[][] {
+    const words = ['-n', '-r', this.file, '-o', 'udp.check_checksum:TRUE', '-o', 'tcp.check_checksum:TRUE'];
+    const named = fields.flatMap((field) => ['-e', field]);
+    const all = [...words, '-T', 'fields', '-E', 'separator=|', ...named, ...(filter ? ['-Y', filter] : [])];
+    const out = execFileSync('tshark', all, {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+      maxBuffer: 1 << 28,
+    });
+    return out
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => line.split('|'));
+  }
+
+  remove(): void {
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
