@@ -1,10 +1,11 @@
 /** What passes on an interface while a test runs, as a pcap file that independent decoders read. */
 import { type ChildProcess, execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Host } from './netns.ts';
+import { waitFor } from './wait-for.ts';
 
 export class Capture {
   readonly file: string;
@@ -22,11 +23,13 @@ export class Capture {
   static async start(host: Host, device: string, filter = ''): Promise<Capture> {
     const capture = new Capture(host, device, filter);
     let said = '';
-    for await (const chunk of capture.child.stderr ?? []) {
+    capture.child.stderr?.on('data', (chunk) => {
       said += chunk;
-      if (said.includes('listening on')) return capture;
-    }
-    throw new Error(`tcpdump ended: ${said}`);
+    });
+    const { child } = capture;
+    await waitFor(() => said.includes('listening on') || child.exitCode !== null, 'tcpdump to listen');
+    if (child.exitCode !== null) throw new Error(`tcpdump ended: ${said}`);
+    return capture;
   }
 
   async stop(): Promise<void> {
@@ -48,6 +51,11 @@ export class Capture {
       .split('\n')
       .filter((line) => line !== '')
       .map((line) => line.split('|'));
+  }
+
+  /** All of the file so far, in hex. */
+  bytes(): string {
+    return readFileSync(this.file, 'hex');
   }
 
   remove(): void {

@@ -1,0 +1,57 @@
+# transfer.py listen|send tcp|udp ADDRESS SIZE [COUNT]: random bytes over the network; both sides print their sha256.
+import hashlib, os, socket, sys
+
+role, protocol, address, size = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])
+count = int(sys.argv[5]) if len(sys.argv) > 5 else 1
+family = socket.AF_INET6 if ":" in address else socket.AF_INET
+kind = socket.SOCK_STREAM if protocol == "tcp" else socket.SOCK_DGRAM
+digest = hashlib.sha256()
+s = socket.socket(family, kind)
+s.settimeout(30)
+
+
+def listen_tcp():
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    s.bind((address, 5999))
+    s.listen(1)
+    print("listening", flush=True)
+    peer, _ = s.accept()
+    peer.settimeout(30)
+    while chunk := peer.recv(1 << 20):
+        digest.update(chunk)
+
+
+def send_tcp():
+    s.connect((address, 5999))
+    block = os.urandom(1 << 20)
+    left = size
+    while left > 0:
+        part = block[: min(left, len(block))]
+        digest.update(part)
+        s.sendall(part)
+        left -= len(part)
+        block = block[4096:] + block[:4096]
+    s.close()
+
+
+# One datagram at a time, each answered: what is lost shows as a timeout, not as luck.
+def listen_udp():
+    s.bind((address, 5999))
+    print("listening", flush=True)
+    for _ in range(count):
+        datagram, sender = s.recvfrom(65536)
+        digest.update(datagram)
+        s.sendto(b"ok", sender)
+
+
+def send_udp():
+    s.settimeout(5)
+    for _ in range(count):
+        datagram = os.urandom(size)
+        digest.update(datagram)
+        s.sendto(datagram, (address, 5999))
+        s.recvfrom(16)
+
+
+{"listen": {"tcp": listen_tcp, "udp": listen_udp}, "send": {"tcp": send_tcp, "udp": send_udp}}[role][protocol]()
+print(digest.hexdigest(), flush=True)

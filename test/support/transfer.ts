@@ -1,0 +1,37 @@
+/** Bytes from host to host; the hashes of both sides. */
+import { once } from 'node:events';
+import { join } from 'node:path';
+import type { Host } from './netns.ts';
+import { waitFor } from './wait-for.ts';
+
+const SCRIPT = join(import.meta.dirname, 'transfer.py');
+const PYTHON = '/usr/bin/python3';
+
+export interface Transfer {
+  from: Host;
+  to: Host;
+  address: string;
+  protocol: 'tcp' | 'udp';
+  size: number;
+  count?: number;
+}
+
+export async function transfer({
+  from,
+  to,
+  address,
+  protocol,
+  size,
+  count = 1,
+}: Transfer): Promise<[string, string]> {
+  const listener = to.spawn(PYTHON, SCRIPT, 'listen', protocol, address, `${size}`, `${count}`);
+  let heard = '';
+  listener.stdout?.on('data', (chunk) => {
+    heard += chunk;
+  });
+  await waitFor(() => heard.includes('listening'), 'the receiver');
+  const closed = once(listener, 'close');
+  const sent = await from.run(PYTHON, SCRIPT, 'send', protocol, address, `${size}`, `${count}`);
+  await closed;
+  return [sent.trim(), heard.replace('listening\n', '').trim()];
+}
