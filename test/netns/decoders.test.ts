@@ -4,7 +4,7 @@
  *   a [ vx0 10.0.0.1 ] 192.0.2.1 ──── 192.0.2.2 [ vx0 10.0.0.2 ] b      vtep at both ends, all offloads in use
  */
 import { once } from 'node:events';
-import pcap from 'pcap-parser';
+import * as pcap from 'pcap-parser';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Capture } from '../support/capture.ts';
 import { type Host, Lab } from '../support/netns.ts';

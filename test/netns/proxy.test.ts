@@ -72,7 +72,11 @@ describe.each(TRANSPORTS)('the ARP proxy, --transport %s', (transport) => {
 
   it('answers what the kernel answers, and consumes every request', async () => {
     const oracle = lab.host('oracle');
-    oracle.ip('link add eth0 type veth peer name nowhere', 'address add 192.0.2.1/24 dev eth0', 'link set eth0 up');
+    oracle.ip(
+      'link add eth0 type veth peer name nowhere',
+      'address add 192.0.2.1/24 dev eth0',
+      'link set eth0 up',
+    );
     oracle.ip(
       'link add vx0 type vxlan id 42 remote 192.0.2.2 dstport 4789 dev eth0 proxy',
       'link set vx0 up',
