@@ -1,0 +1,48 @@
+/** Native underlay ports on loopback addresses, opened as the control thread opens them. */
+import { native } from '../../src/io/native.ts';
+import { NativeUdpPort } from '../../src/io/udp-native.ts';
+import { OFFLOAD_COUNTS } from '../../src/memory/offload-counts.ts';
+import { REMOTE_RECORD, REMOTE_RECORD_WORDS } from '../../src/memory/remote-record.ts';
+import { parseIp } from '../../src/wire/address.ts';
+
+const OPTION = { df: 2, sendsOnly: 8 };
+const ANY = Int32Array.of(0, 0, 0xffff, 0);
+
+export interface NativeOptions {
+  sockets?: number;
+  trains?: boolean;
+  sendBuffer?: number;
+}
+
+export function openNative(address: string, port: number, options: NativeOptions = {}): NativeUdpPort {
+  const { sockets = 4, trains = false, sendBuffer = 1 << 20 } = options;
+  const addon = native();
+  const receiving = addon.udpOpen(parseIp(address) as Int32Array, port, 0, 0, 1 << 22);
+  if (receiving < 0) throw new Error(`${address}:${port} cannot be opened: errno ${-receiving}`);
+  if (trains) addon.udpTrains(receiving);
+  const flags = OPTION.sendsOnly | OPTION.df;
+  const sending = Int32Array.from({ length: sockets }, () => addon.udpOpen(ANY, 0, 0, flags, sendBuffer));
+  const counts = new Float64Array(OFFLOAD_COUNTS);
+  return new NativeUdpPort({
+    receiving,
+    sending,
+    envelopes: new Uint8Array(256),
+    sourcePorts: [],
+    trains,
+    counts,
+  });
+}
+
+/** Records of remotes, as `tables/remotes.ts` lays them out. */
+export function recordsOf(
+  remotes: readonly (readonly [address: string, port: number, link?: number])[],
+): Int32Array {
+  const records = new Int32Array(remotes.length * REMOTE_RECORD_WORDS);
+  for (const [i, [address, port, link = 1]] of remotes.entries()) {
+    const at = i * REMOTE_RECORD_WORDS;
+    records.set(parseIp(address) as Int32Array, at);
+    records[at + REMOTE_RECORD.port] = port;
+    records[at + REMOTE_RECORD.link] = link;
+  }
+  return records;
+}
