@@ -29,12 +29,16 @@ function sendReason(errno: number): number {
 
 /** Sends what is queued. False: the way is blocked, and the rest waits at the head of the batch. */
 export function flushOutbound(path: Datapath): boolean {
-  const { outbound, udp } = path;
+  const { outbound, udp, tables } = path;
   const left = outbound.count === 0 ? 0 : udp.transmit(outbound, 0, outbound.count);
   if (udp.failures > 0) countRefusals(path);
-  if (left > 0) outbound.keepLast(left);
-  else outbound.count = 0;
-  return left === 0;
+  if (left === 0) {
+    outbound.count = 0;
+    return true;
+  }
+  outbound.keepLast(left);
+  tables.counters.add(tables.remotes.link(outbound.target[0]), COUNTER['underlay-full'], 1);
+  return false;
 }
 
 export function flushInbound(path: Datapath): void {

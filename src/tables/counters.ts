@@ -36,6 +36,7 @@ export const NOTES = {
   'learn-limit': 'source addresses not learned: maxaddress is reached',
   'learn-busy': 'source addresses left for the next frame: another thread was writing',
   'proxy-answered': 'ARP requests answered by the VTEP',
+  'underlay-full': 'times the underlay took no more, and the TAP waited for it',
   flooded: 'frames sent to all default destinations',
 } as const;
 
