@@ -20,9 +20,9 @@ export default defineConfig({
   test: {
     projects: [
       project('unit', 0, ['unit', 'contract', 'lan', 'control'], 20_000),
-      project('native', 1, ['native', 'alloc'], 60_000),
+      project('native', 1, ['native'], 60_000),
       project('package', 2, ['package'], 180_000),
-      project('netns', 3, ['netns', 'forge'], 120_000),
+      project('netns', 3, ['netns', 'forge', 'alloc'], 120_000),
       project('fuzz', 4, ['fuzz'], 600_000),
     ],
   },

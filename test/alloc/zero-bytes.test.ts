@@ -1,0 +1,53 @@
+/** No byte of heap a frame: over the real system calls, all offloads in use, and over memory ports. */
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+
+const CIRCULATION = join(import.meta.dirname, 'circulation.mjs');
+const MEMORY = join(import.meta.dirname, 'memory.mjs');
+
+interface Result {
+  frames: number;
+  grown: number;
+  collections: number;
+  offloads?: Record<string, number>[];
+}
+
+function measure(command: string, ...words: string[]): Result {
+  return JSON.parse(execFileSync(command, words, { encoding: 'utf8', timeout: 110_000 })) as Result;
+}
+/** Room for all that a run might allocate, so that no collection hides it. */
+const ROOM = ['--min-semi-space-size=256', '--max-semi-space-size=256'];
+const circulate = (batch: number, waste: number) =>
+  measure('unshare', '--net', process.execPath, ...ROOM, CIRCULATION, `${batch}`, `${waste}`);
+
+/** A whole run allocates a little: the clock, the statistics themselves. A frame allocates nothing. */
+const NOTHING = 0.1;
+
+describe('the native transport', () => {
+  it.each([64, 1])('allocates nothing a frame, in batches of %d', (batch) => {
+    const { frames, grown, collections, offloads } = circulate(batch, 0);
+    expect(frames).toBeGreaterThanOrEqual(1_000_000);
+    expect(collections).toBe(0);
+    expect(grown / frames).toBeLessThan(NOTHING);
+    if (batch === 1) return;
+    // both carried: one cut superframes and sent trains, the other took trains apart and merged
+    expect(offloads?.[0].trains).toBeGreaterThan(0);
+    expect(offloads?.[1]['trains-received']).toBeGreaterThan(0);
+    expect(offloads?.[1].merged).toBeGreaterThan(0);
+  });
+
+  it('would be found out if it allocated 16 bytes a frame', () => {
+    const { frames, grown } = circulate(64, 1);
+    expect(grown / frames).toBeGreaterThan(15);
+  });
+});
+
+describe('memory ports', () => {
+  it('allocate nothing a frame', () => {
+    const { frames, grown, collections } = measure(process.execPath, ...ROOM, MEMORY);
+    expect(frames).toBeGreaterThanOrEqual(1_000_000);
+    expect(collections).toBe(0);
+    expect(grown / frames).toBeLessThan(NOTHING);
+  });
+});
