@@ -1,190 +1,242 @@
 // Hosts in network namespaces on one switch: two run vtep, the third has the kernel's own vxlan.
-import { execFile, spawn, spawnSync } from 'node:child_process';
+import { closeSync, existsSync, openSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
-import { promisify } from 'node:util';
+import { isProgram, Programs } from './programs.mjs';
 
-const run = promisify(execFile);
-const MAIN = join(import.meta.dirname, '..', '..', 'dist', 'cli', 'main.js');
-const SPEED = join(import.meta.dirname, 'speed.mjs');
-const has = (program) => !spawnSync(program, ['--version'], { stdio: 'ignore' }).error;
+const ROOT = join(import.meta.dirname, '..', '..');
+const MAIN = join(ROOT, 'dist', 'cli', 'main.js');
+const ADDON = join(ROOT, 'build', 'vtep.node');
+const NODE_METER = [process.execPath, join(import.meta.dirname, 'speed.mjs')];
+const SECONDS = 2;
 
-export function namespaceStage() {
-  const prefix = `vtep-demo-${process.pid}`;
-  const children = [];
-  const namespaces = [];
-  const aborting = new AbortController();
-  const { signal } = aborting;
+/** What measures a TCP flow: iperf3, or where it is not installed a few lines of node:net. */
+const METERS = {
+  iperf3: {
+    name: `one TCP flow, ${SECONDS} s each, by iperf3`,
+    sink: (address) => ['iperf3', '--server', '--one-off', '--forceflush', '--bind', address],
+    source: (address) => ['iperf3', '--client', address, '--time', `${SECONDS}`, '--json'],
+    bitsPerSecond: (out) => JSON.parse(out).end.sum_received.bits_per_second,
+  },
+  node: {
+    name: `one TCP flow, ${SECONDS} s each, by node:net (no iperf3 here)`,
+    sink: (address) => [...NODE_METER, 'sink', address],
+    source: (address) => [...NODE_METER, 'source', address, `${SECONDS}`],
+    bitsPerSecond: Number,
+  },
+};
 
-  const netns = (name) => `${prefix}-${name}`;
-  const ip = (name, line) => run('ip', ['-n', netns(name), ...line.split(' ')], { signal });
-  const inside = (name, command, ...words) =>
-    run('ip', ['netns', 'exec', netns(name), command, ...words], { signal });
-  const start = (name, command, ...words) => {
-    signal.throwIfAborted();
-    const child = spawn('ip', ['netns', 'exec', netns(name), command, ...words], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    child.text = { out: '', error: '' };
-    child.stdout.on('data', (chunk) => {
-      child.text.out += chunk;
-    });
-    child.stderr.on('data', (chunk) => {
-      child.text.error += chunk;
-    });
-    children.push(child);
-    return child;
-  };
-  const until = async (condition, what) => {
-    for (const end = Date.now() + 10_000; Date.now() < end; await pause(20, undefined, { signal })) {
-      const value = await condition();
-      if (value) return value;
+export class NamespaceStage {
+  segment = 'a bridge in a namespace of its own';
+  hosts = ['red', 'green', 'blue'].map((name, i) => ({
+    name,
+    address: `10.0.0.${i + 1}`,
+    underlay: `192.0.2.${i + 1}`,
+    runs: 'vtep',
+  }));
+  #programs = new Programs();
+  #prefix = `vtep-demo-${process.pid}`;
+  #namespaces = [];
+  #meter;
+
+  /** Namespaces and cables. Returns why this machine has none of that, as the end of a sentence; empty: all is laid. */
+  async lay() {
+    const obstacle = missing();
+    if (obstacle) return obstacle;
+    try {
+      await this.#addNamespace('switch');
+      await this.#ip('switch', 'link add br0 type bridge');
+      await this.#ip('switch', 'link set br0 up');
+      for (const { name, underlay } of this.hosts) {
+        await this.#addNamespace(name);
+        await this.#ip(name, `link add eth0 type veth peer name ${name} netns ${this.#netns('switch')}`);
+        await this.#ip(name, `address add ${underlay}/24 dev eth0`);
+        await this.#ip(name, 'link set eth0 up');
+        await this.#ip('switch', `link set ${name} master br0 up`);
+      }
+      return '';
+    } catch (error) {
+      this.check();
+      return error.message;
     }
-    throw new Error(`waited 10 s in vain for ${what}`);
-  };
-  const addNamespace = async (name) => {
-    signal.throwIfAborted();
-    namespaces.push(netns(name));
-    await run('ip', ['netns', 'add', netns(name)]);
-    await ip(name, 'link set lo up');
-  };
+  }
 
-  const hosts = [
-    { name: 'red', address: '10.0.0.1', underlay: '192.0.2.1' },
-    { name: 'green', address: '10.0.0.2', underlay: '192.0.2.2' },
-    { name: 'blue', address: '10.0.0.3', underlay: '192.0.2.3' },
-  ];
-  const others = (host) => hosts.filter((other) => other !== host);
+  /** All that is vtep, and the kernel's own beside it. */
+  async open() {
+    const [red, green, blue] = this.hosts;
+    await this.#startVtep(red);
+    await this.#startVtep(green);
+    await this.#startKernel(blue).catch((error) => {
+      if (!/Unknown device type|not supported/.test(error.message)) throw error;
+      console.log('This kernel has no vxlan of its own: the third host runs vtep too.');
+      return this.#startVtep(blue);
+    });
+    for (const host of this.hosts) {
+      const [device] = JSON.parse(await this.#ip(host.name, '-j link show dev vx0'));
+      host.mac = device.address;
+    }
+  }
 
-  async function startVtep(host) {
-    const remotes = others(host).flatMap(({ underlay }) => ['remote', underlay]);
+  async ping(from, to) {
+    const words = ['ping', '-c', '3', '-i', '0.1', '-W', '2', to.address];
+    const out = await this.#inside(from, ...words).catch(() => '');
+    this.check();
+    const best = / = ([\d.]+)\//.exec(out);
+    return best ? Number(best[1]) : undefined;
+  }
+
+  async table({ table }) {
+    return (await table()).map((line) => line.trim()).sort();
+  }
+
+  get meter() {
+    this.#meter ??= isProgram('iperf3') ? METERS.iperf3 : METERS.node;
+    return this.#meter.name;
+  }
+
+  async speed(from, to) {
+    const { sink, source, bitsPerSecond } = this.#meter;
+    const receiver = this.#start(to, ...sink(to.address));
+    await this.#programs.until('the receiver of the flow', () => /listening/i.test(receiver.out));
+    const out = await this.#inside(from, ...source(to.address));
+    await receiver.ended;
+    return `${(bitsPerSecond(out) / 1e9).toFixed(2)} Gbit/s`;
+  }
+
+  /** A datagram from red to green, on green's cable. */
+  async datagram() {
+    for (const [decoder, { words, read }] of Object.entries(DECODERS)) {
+      if (!isProgram(decoder)) continue;
+      const out = await this.#capture(decoder, words(`udp dst port 4789 and src ${this.hosts[0].underlay}`));
+      if (out) return read(out.trim());
+    }
+    return 'Neither tshark nor tcpdump can capture one here.';
+  }
+
+  /** Throws when the demo was told to end. */
+  check() {
+    this.#programs.check();
+  }
+
+  abort() {
+    this.#programs.abort();
+  }
+
+  async close() {
+    await this.#programs.close();
+    const last = new Programs();
+    for (const name of this.#namespaces.splice(0)) await last.start('ip', 'netns', 'del', name).ended;
+  }
+
+  async #capture(decoder, words) {
+    const [red, green] = this.hosts;
+    const capture = this.#start(green, decoder, ...words);
+    try {
+      await this.#programs.until(decoder, () => /apturing on|listening on/.test(capture.error));
+      return await this.#programs.until('a datagram', async () => {
+        await this.ping(red, green);
+        return capture.code === 0 && capture.out;
+      });
+    } catch {
+      this.check();
+      return '';
+    }
+  }
+
+  async #startVtep(host) {
+    const remotes = this.#others(host).flatMap(({ underlay }) => ['remote', underlay]);
     const words = ['run', 'vx0', 'id', '42', ...remotes, 'address', `${host.address}/24`, 'up'];
-    const vtep = start(host.name, process.execPath, MAIN, ...words);
-    await until(() => vtep.text.out.includes('ready') || vtep.exitCode !== null, `vtep on ${host.name}`);
-    if (vtep.exitCode !== null) throw new Error(`vtep run on ${host.name}: ${vtep.text.error.trim()}`);
-    host.how = 'vtep, kill -USR2';
-    host.fdb = async () => {
-      const before = vtep.text.error.length;
-      vtep.kill('SIGUSR2');
-      await until(() => vtep.text.error.slice(before).includes('txBytes'), 'the forwarding table');
-      const lines = vtep.text.error.slice(before).split('\n');
-      return lines.filter((line) => line.includes(' dev ')).sort();
+    const vtep = this.#start(host, process.execPath, MAIN, ...words);
+    await this.#programs.until('vtep', () => vtep.out.includes('ready') || vtep.code !== undefined);
+    if (vtep.code !== undefined) throw new Error(`vtep on ${host.name}: ${vtep.error.trim()}`);
+    host.runs = 'vtep';
+    host.shows = 'vtep run, at SIGUSR2';
+    host.table = async () => {
+      const before = vtep.error.length;
+      vtep.child.kill('SIGUSR2');
+      await this.#programs.until('the table', () => vtep.error.slice(before).includes('txBytes'));
+      return vtep.error
+        .slice(before)
+        .split('\n')
+        .filter((line) => line.includes(' dev '));
     };
   }
 
-  async function startKernel(host) {
-    await ip(host.name, 'link add vx0 type vxlan id 42 dstport 4789 dev eth0');
-    await ip(host.name, `address add ${host.address}/24 dev vx0`);
-    await ip(host.name, 'link set vx0 up');
-    for (const { underlay } of others(host)) {
-      await inside(host.name, 'bridge', 'fdb', 'append', '00:00:00:00:00:00', 'dev', 'vx0', 'dst', underlay);
+  async #startKernel(host) {
+    await this.#ip(host.name, 'link add vx0 type vxlan id 42 dstport 4789 dev eth0');
+    await this.#ip(host.name, `address add ${host.address}/24 dev vx0`);
+    await this.#ip(host.name, 'link set vx0 up');
+    const fdb = (...words) => this.#inside(host, 'bridge', ...words);
+    for (const { underlay } of this.#others(host)) {
+      await fdb('fdb', 'append', '00:00:00:00:00:00', 'dev', 'vx0', 'dst', underlay);
     }
-    host.how = 'the kernel, bridge fdb show';
-    host.fdb = async () => {
-      const { stdout } = await inside(host.name, 'bridge', 'fdb', 'show', 'dev', 'vx0');
-      return stdout.trim().split('\n').sort();
-    };
+    host.runs = 'kernel';
+    host.shows = 'the kernel, bridge -s fdb show';
+    host.table = async () => (await fdb('-s', 'fdb', 'show', 'dev', 'vx0')).trim().split('\n');
   }
 
-  async function speed(from, to) {
-    const sink = start(to.name, process.execPath, SPEED, 'sink', to.address);
-    await until(() => sink.text.out.includes('listening'), 'the receiver');
-    const { stdout } = await inside(from.name, process.execPath, SPEED, 'source', to.address);
-    return `TCP ${from.name.padEnd(5)} -> ${to.name.padEnd(5)}  ${stdout.trim()}`;
+  async #addNamespace(name) {
+    this.check();
+    this.#namespaces.push(this.#netns(name));
+    await this.#programs.run('ip', 'netns', 'add', this.#netns(name));
+    await this.#ip(name, 'link set lo up');
   }
 
-  return {
-    hosts,
-    get topology() {
-      const kernel = hosts[2].how.startsWith('vtep') ? 'vtep           ' : 'the kernel     ';
+  #others(host) {
+    return this.hosts.filter((other) => other !== host);
+  }
+
+  #netns(name) {
+    return `${this.#prefix}-${name}`;
+  }
+
+  #ip(name, line) {
+    return this.#programs.run('ip', '-n', this.#netns(name), ...line.split(' '));
+  }
+
+  #inside({ name }, ...command) {
+    return this.#programs.run('ip', 'netns', 'exec', this.#netns(name), ...command);
+  }
+
+  #start({ name }, ...command) {
+    return this.#programs.start('ip', 'netns', 'exec', this.#netns(name), ...command);
+  }
+}
+
+/** What can be seen to be missing before anything is tried. */
+function missing() {
+  if (process.getuid() !== 0) return 'not root';
+  if (!isProgram('ip')) return 'no `ip` command: install iproute2';
+  if (!isProgram('bridge')) return 'no `bridge` command: install iproute2';
+  if (!isProgram('ping')) return 'no `ping` command: install iputils-ping';
+  if (!existsSync(ADDON)) return 'no addon: `npm run build` makes it';
+  try {
+    closeSync(openSync('/dev/net/tun', 'r+'));
+    return '';
+  } catch (error) {
+    return `/dev/net/tun cannot be opened: ${error.code}`;
+  }
+}
+
+const FIELDS = ['ip.src', 'ip.dst', 'udp.srcport', 'vxlan.flags', 'vxlan.vni', '_ws.col.Info'];
+
+/** Who decodes a datagram, and what it is asked for. */
+const DECODERS = {
+  tshark: {
+    words: (filter) => {
+      const fields = FIELDS.flatMap((field) => ['-e', field]);
+      return ['-l', '-n', '-i', 'eth0', '-c', '1', '-f', filter, '-T', 'fields', ...fields];
+    },
+    read: (line) => {
+      const [source, destination, ports, flags, vni, info] = line.split('\t');
+      const [[from, innerFrom], [to, innerTo]] = [source.split(','), destination.split(',')];
       return [
-        '    red              green            blue',
-        '    10.0.0.1         10.0.0.2         10.0.0.3',
-        `  [ vx0: vtep ]    [ vx0: vtep ]    [ vx0: ${kernel.trim()} ]`,
-        '    192.0.2.1        192.0.2.2        192.0.2.3',
-        '       └───────────────┴── switch ──────┘',
+        `IP ${from}.${ports.split(',')[0]} > ${to}.4789: VXLAN, flags ${flags}, vni ${vni}`,
+        `  IP ${innerFrom} > ${innerTo}: ${info}`,
       ].join('\n');
     },
-    async open() {
-      await addNamespace('switch');
-      await ip('switch', 'link add br0 type bridge');
-      await ip('switch', 'link set br0 up');
-      for (const { name, underlay } of hosts) {
-        await addNamespace(name);
-        await ip(name, `link add eth0 type veth peer name ${name} netns ${netns('switch')}`);
-        await ip(name, `address add ${underlay}/24 dev eth0`);
-        await ip(name, 'link set eth0 up');
-        await ip('switch', `link set ${name} master br0 up`);
-      }
-      await startVtep(hosts[0]);
-      await startVtep(hosts[1]);
-      await startKernel(hosts[2]).catch((error) => {
-        signal.throwIfAborted();
-        if (!/Unknown device type|not supported/.test(error.stderr ?? '')) throw error;
-        console.log('This kernel has no vxlan of its own: the third host runs vtep too.');
-        return startVtep(hosts[2]);
-      });
-    },
-    async ping(from, to) {
-      const ping = await inside(from.name, 'ping', '-c', '3', '-i', '0.05', '-W', '2', to.address).catch(
-        (error) => error,
-      );
-      signal.throwIfAborted();
-      if (ping.code === 'ENOENT') throw new Error('the command `ping` is missing: install iputils-ping');
-      const found = / = ([\d.]+)\//.exec(ping.stdout ?? '');
-      return found ? Number(found[1]) : undefined;
-    },
-    async throughput() {
-      const lines = [];
-      for (const [from, to] of [
-        [hosts[0], hosts[1]],
-        [hosts[0], hosts[2]],
-        [hosts[2], hosts[0]],
-      ]) {
-        lines.push(
-          await speed(from, to).then(
-            (text) => ({ text }),
-            (error) => ({ text: error.message, failed: true }),
-          ),
-        );
-        signal.throwIfAborted();
-      }
-      return lines;
-    },
-    async packet() {
-      const decoder = ['tshark', 'tcpdump'].find(has);
-      if (!decoder) return 'neither tshark nor tcpdump is installed here to decode one';
-      const filter = `udp port 4789 and src ${hosts[0].underlay}`;
-      const fields = ['ip.src', 'ip.dst', 'udp.srcport', 'vxlan.vni', 'vxlan.flags', '_ws.col.Info'];
-      const words =
-        decoder === 'tshark'
-          ? ['-f', filter, '-T', 'fields', '-E', 'header=y', ...fields.flatMap((field) => ['-e', field])]
-          : filter.split(' ');
-      const capture = start(hosts[1].name, decoder, '-l', '-n', '-i', 'eth0', '-c', '1', ...words);
-      await until(() => /Capturing on|listening on/.test(capture.text.error), `${decoder} to listen`);
-      await until(async () => {
-        await inside(hosts[0].name, 'ping', '-c', '1', '-W', '1', hosts[1].address);
-        return /\n.*\n/.test(capture.text.out);
-      }, 'a datagram to decode');
-      if (decoder === 'tcpdump') return capture.text.out.trim().replace(/\s+/g, ' ');
-      const [from, to, port, vni, flags, what] = capture.text.out.trim().split('\n')[1].split('\t');
-      const [outer, inner] = [0, 1].map((i) => [from.split(',')[i], to.split(',')[i]]);
-      const way = `IP ${outer[0]}.${port.split(',')[0]} > ${outer[1]}.4789`;
-      return `${way}: VXLAN, flags ${flags}, vni ${vni}\n    IP ${inner[0]} > ${inner[1]}: ${what}`;
-    },
-    abort() {
-      aborting.abort();
-    },
-    async close() {
-      const running = children.filter((child) => child.exitCode === null && child.signalCode === null);
-      const ended = Promise.all(
-        running.map((child) => new Promise((resolve) => child.once('exit', resolve))),
-      );
-      for (const child of running) child.kill('SIGTERM');
-      const patience = setTimeout(() => running.forEach((child) => void child.kill('SIGKILL')), 4000);
-      await ended;
-      clearTimeout(patience);
-      for (const name of namespaces) spawnSync('ip', ['netns', 'del', name], { stdio: 'ignore' });
-    },
-  };
-}
+  },
+  tcpdump: {
+    words: (filter) => ['-l', '-n', '-t', '-i', 'eth0', '-c', '1', filter],
+    read: (lines) => lines,
+  },
+};
