@@ -124,7 +124,10 @@ export class NamespaceStage {
   async close() {
     await this.#programs.close();
     const last = new Programs();
-    for (const name of this.#namespaces.splice(0)) await last.start('ip', 'netns', 'del', name).ended;
+    for (const name of this.#namespaces.splice(0)) {
+      // again: a program that is just starting still shares our session, and a further Ctrl-C ends it
+      for (let i = 0; i < 5 && (await last.start('ip', 'netns', 'del', name).ended) < 0; i++);
+    }
   }
 
   async #capture(decoder, words) {

@@ -18,54 +18,67 @@ import { proxyArp } from './proxy.ts';
 
 /** A UDP datagram carries this much over IPv4 and, by a little, over IPv6. */
 const LONGEST = 65_507 - vxlan.HEADER_LENGTH;
+const PROXIES = LINK_FLAG.proxy | LINK_FLAG.suppress;
+/** Constants for the compiler: a look-up by name would cost as much as the table's. */
+const { flooded: FLOODED, txFrames: TX_FRAMES, txBytes: TX_BYTES } = COUNTER;
 
 export function encap(path: Datapath, batch: Batch, link: number, now: number): void {
-  const { counters } = path.tables;
+  const { counters, fdb, links, remotes } = path.tables;
+  const { view } = batch.pool;
+  const proxies = (links.flags(link) & PROXIES) !== 0;
   let bytes = 0;
   for (let i = 0; i < batch.count; i++) {
-    bytes += batch.length[i];
-    encapOne(path, batch, i, link, now);
+    const length = batch.length[i];
+    bytes += length;
+    if (isUnfit(path, batch, i, link)) continue;
+    if (proxies && proxyArp(path, batch, i, link)) continue;
+    const at = batch.offset(i);
+    const hash = flow.hash(view, at, length);
+    const high = ethernet.readDestinationHigh(view, at);
+    const low = ethernet.readDestinationLow(view, at);
+    const entry = fdb.find(link, high, low);
+    const remote = entry < 0 ? -1 : fdb.remote(entry);
+    if (remote >= 0 && fdb.holds(entry, link, high, low)) {
+      fdb.touchUsed(entry, now);
+      vxlan.writeHeader(view, at - vxlan.HEADER_LENGTH, remotes.vni(remote));
+      queue(path, batch, i, remote, hash);
+    } else flood(path, batch, i, link, hash);
   }
-  counters.add(link, COUNTER.txFrames, batch.count);
-  counters.add(link, COUNTER.txBytes, bytes);
+  counters.add(link, TX_FRAMES, batch.count);
+  counters.add(link, TX_BYTES, bytes);
 }
 
-function encapOne(path: Datapath, batch: Batch, i: number, link: number, now: number): void {
-  const { links, fdb, remotes, floods, counters, events } = path.tables;
-  const { bytes } = batch.pool;
-  const at = batch.offset(i);
+/** Counted, and true: this frame goes nowhere. */
+function isUnfit(path: Datapath, batch: Batch, i: number, link: number): boolean {
   const length = batch.length[i];
-
-  if (length < ethernet.HEADER_LENGTH) return counters.add(link, COUNTER['frame-short'], 1);
   const offload = batch.vnet[3 * i];
-  if (offload === 0 && length > LONGEST) return counters.add(link, COUNTER['frame-long'], 1);
-  if (offload !== 0 && !isSuperframe(offload)) return counters.add(link, COUNTER['bad-offload'], 1);
+  if (length >= ethernet.HEADER_LENGTH && offload === 0 && length <= LONGEST) return false;
+  if (length >= ethernet.HEADER_LENGTH && isSuperframe(offload)) return false;
+  const reason =
+    length < ethernet.HEADER_LENGTH ? 'frame-short' : offload === 0 ? 'frame-long' : 'bad-offload';
+  path.tables.counters.add(link, COUNTER[reason], 1);
+  return true;
+}
 
-  const flags = links.flags(link);
-  if (flags & (LINK_FLAG.proxy | LINK_FLAG.suppress) && proxyArp(path, batch, i, link, flags)) return;
-
-  const high = ethernet.readDestinationHigh(bytes, at);
-  const low = ethernet.readDestinationLow(bytes, at);
-  const hash = flow.hash(bytes, at, length);
-  const entry = fdb.find(link, high, low);
-  if (entry >= 0) {
-    const remote = fdb.remote(entry);
-    if (fdb.holds(entry, link, high, low)) {
-      fdb.touchUsed(entry, now);
-      vxlan.writeHeader(bytes, at - vxlan.HEADER_LENGTH, remotes.vni(remote));
-      return queue(path, batch, i, remote, hash);
-    }
-  }
-
+/** A copy to each default destination, all of them of the one slot. */
+function flood(path: Datapath, batch: Batch, i: number, link: number, hash: number): void {
+  const { links, floods, counters } = path.tables;
   const head = floods.head(link);
   const copies = floods.arena[head];
-  if (copies === 0) {
-    if (!ethernet.isGroup(high)) events.push(EVENT.l2miss, link, high, low, 0);
-    return counters.add(link, COUNTER['no-destination'], 1);
-  }
-  counters.add(link, COUNTER.flooded, 1);
-  vxlan.writeHeader(bytes, at - vxlan.HEADER_LENGTH, links.vni(link));
+  if (copies === 0) return miss(path, batch, i, link);
+  counters.add(link, FLOODED, 1);
+  vxlan.writeHeader(batch.pool.view, batch.offset(i) - vxlan.HEADER_LENGTH, links.vni(link));
   for (let k = 1; k <= copies; k++) queue(path, batch, i, floods.arena[head + k], hash);
+}
+
+function miss(path: Datapath, batch: Batch, i: number, link: number): void {
+  const { counters, events } = path.tables;
+  const { view } = batch.pool;
+  const at = batch.offset(i);
+  const high = ethernet.readDestinationHigh(view, at);
+  if (!ethernet.isGroup(high))
+    events.push(EVENT.l2miss, link, high, ethernet.readDestinationLow(view, at), 0);
+  counters.add(link, COUNTER['no-destination'], 1);
 }
 
 /** A checksum alone is finished when the frame is read: what still has flags must be one to be cut. */

@@ -14,8 +14,8 @@ import { type Datapath, flushInbound } from './datapath.ts';
 
 const ARP_FRAME = ethernet.HEADER_LENGTH + arp.LENGTH;
 
-function isArp(bytes: Uint8Array, at: number, length: number): boolean {
-  return length >= ARP_FRAME && ethernet.readType(bytes, at) === ethernet.TYPE_ARP;
+function isArp(view: DataView, at: number, length: number): boolean {
+  return length >= ARP_FRAME && ethernet.readType(view, at) === ethernet.TYPE_ARP;
 }
 
 /** Nobody is asked for a loopback or multicast address. */
@@ -24,14 +24,14 @@ function isAskable(ip: number): boolean {
 }
 
 /** True when the frame ends here, answered or consumed. */
-export function proxyArp(path: Datapath, batch: Batch, i: number, link: number, flags: number): boolean {
-  const { neighbors, counters, events } = path.tables;
-  const { bytes } = batch.pool;
+export function proxyArp(path: Datapath, batch: Batch, i: number, link: number): boolean {
+  const { neighbors, counters, events, links } = path.tables;
+  const { view } = batch.pool;
   const at = batch.offset(i);
-  if (!isArp(bytes, at, batch.length[i])) return false;
+  if (!isArp(view, at, batch.length[i])) return false;
   const request = at + ethernet.HEADER_LENGTH;
-  const ip = arp.readTargetIp(bytes, request);
-  const asked = arp.isEthernetIpv4(bytes, request) && arp.readOperation(bytes, request) === arp.REQUEST;
+  const ip = arp.readTargetIp(view, request);
+  const asked = arp.isEthernetIpv4(view, request) && arp.readOperation(view, request) === arp.REQUEST;
   if (asked && isAskable(ip)) {
     const neighbor = neighbors.findIpv4(link, ip);
     if (neighbor >= 0 && !(neighbors.flags(neighbor) & NEIGHBOR_UNRESOLVED)) {
@@ -40,7 +40,7 @@ export function proxyArp(path: Datapath, batch: Batch, i: number, link: number, 
     }
     if (neighbor < 0) events.push(EVENT.l3miss, link, 0, 0, 0, 0, 0xffff, ip);
   }
-  if (!(flags & LINK_FLAG.proxy)) return false;
+  if (!(links.flags(link) & LINK_FLAG.proxy)) return false;
   counters.add(link, COUNTER['proxy-unanswered'], 1);
   return true;
 }
@@ -48,13 +48,13 @@ export function proxyArp(path: Datapath, batch: Batch, i: number, link: number, 
 /** The request becomes the reply in its own slot, and goes back to the TAP. */
 function reply(path: Datapath, batch: Batch, i: number, link: number, high: number, low: number): void {
   const { inbound, tables } = path;
-  const { bytes } = batch.pool;
+  const { view } = batch.pool;
   const at = batch.offset(i);
-  const askerHigh = ethernet.readSourceHigh(bytes, at);
-  const askerLow = ethernet.readSourceLow(bytes, at);
-  arp.turnIntoReply(bytes, at + ethernet.HEADER_LENGTH, high, low);
-  ethernet.writeDestination(bytes, at, askerHigh, askerLow);
-  ethernet.writeSource(bytes, at, high, low);
+  const askerHigh = ethernet.readSourceHigh(view, at);
+  const askerLow = ethernet.readSourceLow(view, at);
+  arp.turnIntoReply(view, at + ethernet.HEADER_LENGTH, high, low);
+  ethernet.writeDestination(view, at, askerHigh, askerLow);
+  ethernet.writeSource(view, at, high, low);
   tables.counters.add(link, COUNTER['proxy-answered'], 1);
   if (inbound.count === inbound.capacity) flushInbound(path);
   inbound.queue(batch.slot[i], batch.start[i], batch.length[i], link, 0);
@@ -62,17 +62,17 @@ function reply(path: Datapath, batch: Batch, i: number, link: number, high: numb
 
 export function snoopArp(
   path: Datapath,
-  bytes: Uint8Array,
+  view: DataView,
   at: number,
   length: number,
   link: number,
   now: number,
 ): void {
-  if (!isArp(bytes, at, length)) return;
+  if (!isArp(view, at, length)) return;
   const message = at + ethernet.HEADER_LENGTH;
-  if (!arp.isEthernetIpv4(bytes, message)) return;
-  const ip = arp.readSenderIp(bytes, message);
-  const high = arp.readSenderMacHigh(bytes, message);
+  if (!arp.isEthernetIpv4(view, message)) return;
+  const ip = arp.readSenderIp(view, message);
+  const high = arp.readSenderMacHigh(view, message);
   if (ip === 0 || ethernet.isGroup(high)) return;
-  path.tables.neighbors.snoopIpv4(link, ip, high, arp.readSenderMacLow(bytes, message), now);
+  path.tables.neighbors.snoopIpv4(link, ip, high, arp.readSenderMacLow(view, message), now);
 }

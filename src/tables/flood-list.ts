@@ -32,7 +32,7 @@ export class FloodLists {
 
   /** Where the link's run begins: `arena[head]` remotes follow. `arena[0]` is 0: a link without any. */
   head(link: number): number {
-    return Atomics.load(this.heads, link);
+    return this.heads[link];
   }
 
   list(link: number): number[] {

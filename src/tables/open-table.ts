@@ -80,10 +80,10 @@ export class OpenTable {
 
   /** Word index of the entry with a two-word key, or -1. The hot look-up. */
   find2(k0: number, k1: number): number {
-    const words = this.words;
-    const width = this.width;
+    const { words, width, header } = this;
     for (;;) {
-      const version = Atomics.load(this.header, VERSION);
+      // read plainly, as a call to Atomics would double the cost; a miss alone needs to be sure
+      const version = header[VERSION];
       let at = this.home2(k0, k1);
       const end = at + PROBES * width;
       for (; at < end; at += width) {
@@ -92,14 +92,14 @@ export class OpenTable {
         if (w0 === k0 && w1 === k1) return at;
         if (w0 === 0 && w1 === 0) break;
       }
-      if (Atomics.load(this.header, VERSION) === version) return -1;
+      if (Atomics.load(header, VERSION) === version) return -1;
     }
   }
 
   /** Word index of the entry whose key stands in `key`, or -1. */
   find(): number {
     for (;;) {
-      const version = Atomics.load(this.header, VERSION);
+      const version = this.header[VERSION];
       let at = this.home(this.key, 0);
       const end = at + PROBES * this.width;
       for (; at < end; at += this.width) {

@@ -20,7 +20,6 @@
  *   +---------------------------------------------------------------+
  */
 
-import { read16, read32, write16, write32 } from './big-endian.ts';
 import { TYPE_IPV4 } from './ethernet.ts';
 
 export const LENGTH = 28;
@@ -37,52 +36,52 @@ const TARGET_MAC = 18;
 const TARGET_IP = 24;
 
 /** Only then do the other fields stand where the drawing has them. */
-export function isEthernetIpv4(bytes: Uint8Array, at: number): boolean {
+export function isEthernetIpv4(view: DataView, at: number): boolean {
   return (
-    read16(bytes, at) === HARDWARE_ETHERNET &&
-    read16(bytes, at + 2) === TYPE_IPV4 &&
-    read16(bytes, at + 4) === ADDRESS_LENGTHS
+    view.getUint16(at) === HARDWARE_ETHERNET &&
+    view.getUint16(at + 2) === TYPE_IPV4 &&
+    view.getUint16(at + 4) === ADDRESS_LENGTHS
   );
 }
 
-export function readOperation(bytes: Uint8Array, at: number): number {
-  return read16(bytes, at + 6);
+export function readOperation(view: DataView, at: number): number {
+  return view.getUint16(at + 6);
 }
 
-export function readSenderMacHigh(bytes: Uint8Array, at: number): number {
-  return read16(bytes, at + SENDER_MAC);
+export function readSenderMacHigh(view: DataView, at: number): number {
+  return view.getUint16(at + SENDER_MAC);
 }
 
-export function readSenderMacLow(bytes: Uint8Array, at: number): number {
-  return read32(bytes, at + SENDER_MAC + 2);
+export function readSenderMacLow(view: DataView, at: number): number {
+  return view.getInt32(at + SENDER_MAC + 2);
 }
 
-export function readSenderIp(bytes: Uint8Array, at: number): number {
-  return read32(bytes, at + SENDER_IP);
+export function readSenderIp(view: DataView, at: number): number {
+  return view.getInt32(at + SENDER_IP);
 }
 
-export function readTargetMacHigh(bytes: Uint8Array, at: number): number {
-  return read16(bytes, at + TARGET_MAC);
+export function readTargetMacHigh(view: DataView, at: number): number {
+  return view.getUint16(at + TARGET_MAC);
 }
 
-export function readTargetMacLow(bytes: Uint8Array, at: number): number {
-  return read32(bytes, at + TARGET_MAC + 2);
+export function readTargetMacLow(view: DataView, at: number): number {
+  return view.getInt32(at + TARGET_MAC + 2);
 }
 
-export function readTargetIp(bytes: Uint8Array, at: number): number {
-  return read32(bytes, at + TARGET_IP);
+export function readTargetIp(view: DataView, at: number): number {
+  return view.getInt32(at + TARGET_IP);
 }
 
 /**
  * Makes the request at `at` the answer to itself: the given MAC has the address that was asked for, and
  * the requester becomes the target. The Ethernet header in front is the caller's.
  */
-export function turnIntoReply(bytes: Uint8Array, at: number, macHigh: number, macLow: number): void {
-  const askedIp = readTargetIp(bytes, at);
-  write16(bytes, at + 6, REPLY);
+export function turnIntoReply(view: DataView, at: number, macHigh: number, macLow: number): void {
+  const askedIp = readTargetIp(view, at);
+  view.setUint16(at + 6, REPLY);
   // Sender MAC and IP lie side by side, as do the target's: ten bytes move as one.
-  bytes.copyWithin(at + TARGET_MAC, at + SENDER_MAC, at + SENDER_MAC + 10);
-  write16(bytes, at + SENDER_MAC, macHigh);
-  write32(bytes, at + SENDER_MAC + 2, macLow);
-  write32(bytes, at + SENDER_IP, askedIp);
+  for (let i = 0; i < 10; i += 2) view.setUint16(at + TARGET_MAC + i, view.getUint16(at + SENDER_MAC + i));
+  view.setUint16(at + SENDER_MAC, macHigh);
+  view.setInt32(at + SENDER_MAC + 2, macLow);
+  view.setInt32(at + SENDER_IP, askedIp);
 }

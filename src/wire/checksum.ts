@@ -1,22 +1,20 @@
 /**
  * The Internet checksum (RFC 1071): the one's complement of the one's complement sum of 16-bit words.
  *
- *   finish(sum(bytes, tcpAt, length, pseudoHeaderIpv4(bytes, ipAt, PROTOCOL_TCP, length)))
+ *   finish(sum(view, tcpAt, length, pseudoHeaderIpv4(view, ipAt, PROTOCOL_TCP, length)))
  */
-
-import { read16 } from './big-endian.ts';
 
 /**
  * Adds `length` bytes to the running sum `initial` (0, or what another call returned). The result has at
  * most 17 bits, so sums may be chained without end; but only the last piece may have an odd length.
  * The accumulator is 32 bits, which is enough for twice the largest IP packet.
  */
-export function sum(bytes: Uint8Array, at: number, length: number, initial: number): number {
+export function sum(view: DataView, at: number, length: number, initial: number): number {
   const even = at + (length & ~1);
   let total = initial;
   // `| 0` keeps it an int32; its bits are those of an unsigned one, as which it is folded.
-  for (let i = at; i < even; i += 2) total = (total + read16(bytes, i)) | 0;
-  if ((length & 1) !== 0) total = (total + (bytes[even] << 8)) | 0;
+  for (let i = at; i < even; i += 2) total = (total + view.getUint16(i)) | 0;
+  if ((length & 1) !== 0) total = (total + (view.getUint8(even) << 8)) | 0;
   return (total >>> 16) + (total & 0xffff);
 }
 
@@ -32,11 +30,11 @@ export function finish(total: number): number {
 }
 
 /** `length` is that of the transport header and its payload. */
-export function pseudoHeaderIpv4(bytes: Uint8Array, ipAt: number, protocol: number, length: number): number {
-  return sum(bytes, ipAt + 12, 8, protocol + length);
+export function pseudoHeaderIpv4(view: DataView, ipAt: number, protocol: number, length: number): number {
+  return sum(view, ipAt + 12, 8, protocol + length);
 }
 
 /** `length` is that of the transport header and its payload, without extension headers. */
-export function pseudoHeaderIpv6(bytes: Uint8Array, ipAt: number, protocol: number, length: number): number {
-  return sum(bytes, ipAt + 8, 32, protocol + length);
+export function pseudoHeaderIpv6(view: DataView, ipAt: number, protocol: number, length: number): number {
+  return sum(view, ipAt + 8, 32, protocol + length);
 }

@@ -17,8 +17,6 @@
  * which the tables keep it. G, the last bit of the first byte, marks a group (multicast, broadcast).
  */
 
-import { read16, read32, write16, write32 } from './big-endian.ts';
-
 export const HEADER_LENGTH = 14;
 export const TYPE_OFFSET = 12;
 
@@ -30,40 +28,40 @@ export const TYPE_QINQ = 0x88a8;
 
 const GROUP_BIT = 0x0100;
 
-export function readDestinationHigh(bytes: Uint8Array, at: number): number {
-  return read16(bytes, at);
+export function readDestinationHigh(view: DataView, at: number): number {
+  return view.getUint16(at);
 }
 
-export function readDestinationLow(bytes: Uint8Array, at: number): number {
-  return read32(bytes, at + 2);
+export function readDestinationLow(view: DataView, at: number): number {
+  return view.getInt32(at + 2);
 }
 
-export function readSourceHigh(bytes: Uint8Array, at: number): number {
-  return read16(bytes, at + 6);
+export function readSourceHigh(view: DataView, at: number): number {
+  return view.getUint16(at + 6);
 }
 
-export function readSourceLow(bytes: Uint8Array, at: number): number {
-  return read32(bytes, at + 8);
+export function readSourceLow(view: DataView, at: number): number {
+  return view.getInt32(at + 8);
 }
 
 export function isGroup(high: number): boolean {
   return (high & GROUP_BIT) !== 0;
 }
 
-export function readType(bytes: Uint8Array, at: number): number {
-  return read16(bytes, at + TYPE_OFFSET);
+export function readType(view: DataView, at: number): number {
+  return view.getUint16(at + TYPE_OFFSET);
 }
 
-export function writeDestination(bytes: Uint8Array, at: number, high: number, low: number): void {
-  write16(bytes, at, high);
-  write32(bytes, at + 2, low);
+export function writeDestination(view: DataView, at: number, high: number, low: number): void {
+  view.setUint16(at, high);
+  view.setInt32(at + 2, low);
 }
 
-export function writeSource(bytes: Uint8Array, at: number, high: number, low: number): void {
-  write16(bytes, at + 6, high);
-  write32(bytes, at + 8, low);
+export function writeSource(view: DataView, at: number, high: number, low: number): void {
+  view.setUint16(at + 6, high);
+  view.setInt32(at + 8, low);
 }
 
-export function writeType(bytes: Uint8Array, at: number, type: number): void {
-  write16(bytes, at + TYPE_OFFSET, type);
+export function writeType(view: DataView, at: number, type: number): void {
+  view.setUint16(at + TYPE_OFFSET, type);
 }

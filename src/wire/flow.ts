@@ -9,7 +9,6 @@
  * A frame that is shorter than its headers claim falls back to the next coarser line.
  */
 
-import { read16, read32 } from './big-endian.ts';
 import * as ethernet from './ethernet.ts';
 import * as ipv4 from './ipv4.ts';
 import * as ipv6 from './ipv6.ts';
@@ -19,70 +18,70 @@ import * as vlan from './vlan.ts';
 const NO_PROTOCOL = 255;
 
 /** An int32, well mixed in all of its bits; the same for all frames of one direction of a flow. */
-export function hash(bytes: Uint8Array, at: number, length: number): number {
+export function hash(view: DataView, at: number, length: number): number {
   if (length < ethernet.HEADER_LENGTH) return 0;
   const end = at + length;
   let typeAt = at + ethernet.TYPE_OFFSET;
-  let type = read16(bytes, typeAt);
+  let type = view.getUint16(typeAt);
   // Most frames have no tag, and the call costs a tenth of the whole hash.
   if (vlan.isTag(type)) {
-    typeAt = vlan.skipTags(bytes, at, end);
-    if (typeAt < 0) return hashEthernet(bytes, at, type);
-    type = read16(bytes, typeAt);
+    typeAt = vlan.skipTags(view, at, end);
+    if (typeAt < 0) return hashEthernet(view, at, type);
+    type = view.getUint16(typeAt);
   }
   const ip = typeAt + 2;
-  if (type === ethernet.TYPE_IPV4 && isIpv4(bytes, ip, end)) return hashIpv4(bytes, ip, end);
-  if (type === ethernet.TYPE_IPV6 && isIpv6(bytes, ip, end)) return hashIpv6(bytes, ip, end);
-  return hashEthernet(bytes, at, type);
+  if (type === ethernet.TYPE_IPV4 && isIpv4(view, ip, end)) return hashIpv4(view, ip, end);
+  if (type === ethernet.TYPE_IPV6 && isIpv6(view, ip, end)) return hashIpv6(view, ip, end);
+  return hashEthernet(view, at, type);
 }
 
-function isIpv4(bytes: Uint8Array, at: number, end: number): boolean {
-  return at + ipv4.MINIMUM_LENGTH <= end && ipv4.readVersion(bytes, at) === 4;
+function isIpv4(view: DataView, at: number, end: number): boolean {
+  return at + ipv4.MINIMUM_LENGTH <= end && ipv4.readVersion(view, at) === 4;
 }
 
-function isIpv6(bytes: Uint8Array, at: number, end: number): boolean {
-  return at + ipv6.HEADER_LENGTH <= end && ipv6.readVersion(bytes, at) === 6;
+function isIpv6(view: DataView, at: number, end: number): boolean {
+  return at + ipv6.HEADER_LENGTH <= end && ipv6.readVersion(view, at) === 6;
 }
 
-function hashEthernet(bytes: Uint8Array, at: number, type: number): number {
-  let h = mix(type, read32(bytes, at));
-  h = mix(h, read32(bytes, at + 4));
-  h = mix(h, read32(bytes, at + 8));
+function hashEthernet(view: DataView, at: number, type: number): number {
+  let h = mix(type, view.getInt32(at));
+  h = mix(h, view.getInt32(at + 4));
+  h = mix(h, view.getInt32(at + 8));
   return finish(h);
 }
 
-function hashIpv4(bytes: Uint8Array, at: number, end: number): number {
-  const protocol = ipv4.readProtocol(bytes, at);
-  const headerLength = ipv4.readHeaderLength(bytes, at);
-  let h = mix(protocol, ipv4.readSource(bytes, at));
-  h = mix(h, ipv4.readDestination(bytes, at));
-  if (headerLength < ipv4.MINIMUM_LENGTH || ipv4.isFragment(bytes, at)) return finish(h);
-  return finish(mixPorts(h, bytes, at + headerLength, end, protocol));
+function hashIpv4(view: DataView, at: number, end: number): number {
+  const protocol = ipv4.readProtocol(view, at);
+  const headerLength = ipv4.readHeaderLength(view, at);
+  let h = mix(protocol, ipv4.readSource(view, at));
+  h = mix(h, ipv4.readDestination(view, at));
+  if (headerLength < ipv4.MINIMUM_LENGTH || ipv4.isFragment(view, at)) return finish(h);
+  return finish(mixPorts(h, view, at + headerLength, end, protocol));
 }
 
-function hashIpv6(bytes: Uint8Array, at: number, end: number): number {
-  const transport = ipv6.findTransport(bytes, at, end);
+function hashIpv6(view: DataView, at: number, end: number): number {
+  const transport = ipv6.findTransport(view, at, end);
   const protocol = transport < 0 ? NO_PROTOCOL : ipv6.transportProtocol(transport);
   const h = mixAddress(
-    mixAddress(protocol, bytes, at + ipv6.SOURCE_OFFSET),
-    bytes,
+    mixAddress(protocol, view, at + ipv6.SOURCE_OFFSET),
+    view,
     at + ipv6.DESTINATION_OFFSET,
   );
   if (transport < 0) return finish(h);
-  return finish(mixPorts(h, bytes, ipv6.transportOffset(at, transport), end, protocol));
+  return finish(mixPorts(h, view, ipv6.transportOffset(at, transport), end, protocol));
 }
 
 /** The four words of an IPv6 address. */
-function mixAddress(h: number, bytes: Uint8Array, at: number): number {
-  h = mix(h, read32(bytes, at));
-  h = mix(h, read32(bytes, at + 4));
-  h = mix(h, read32(bytes, at + 8));
-  return mix(h, read32(bytes, at + 12));
+function mixAddress(h: number, view: DataView, at: number): number {
+  h = mix(h, view.getInt32(at));
+  h = mix(h, view.getInt32(at + 4));
+  h = mix(h, view.getInt32(at + 8));
+  return mix(h, view.getInt32(at + 12));
 }
 
-function mixPorts(h: number, bytes: Uint8Array, at: number, end: number, protocol: number): number {
+function mixPorts(h: number, view: DataView, at: number, end: number, protocol: number): number {
   if (!hasPorts(protocol) || at + 4 > end) return h;
-  return mix(h, read32(bytes, at));
+  return mix(h, view.getInt32(at));
 }
 
 /** Protocols whose header starts with source and destination port. */

@@ -17,7 +17,6 @@
  *   |  options, (IHL - 5) words ...
  */
 
-import { read16, read32, write16 } from './big-endian.ts';
 import * as checksum from './checksum.ts';
 
 export const MINIMUM_LENGTH = 20;
@@ -33,70 +32,70 @@ const MORE_FRAGMENTS = 0x2000;
 const FRAGMENT_OFFSET = 0x1fff;
 const CHECKSUM_OFFSET = 10;
 
-export function readVersion(bytes: Uint8Array, at: number): number {
-  return bytes[at] >>> 4;
+export function readVersion(view: DataView, at: number): number {
+  return view.getUint8(at) >>> 4;
 }
 
 /** In bytes; less than MINIMUM_LENGTH in a malformed packet. */
-export function readHeaderLength(bytes: Uint8Array, at: number): number {
-  return (bytes[at] & 0x0f) << 2;
+export function readHeaderLength(view: DataView, at: number): number {
+  return (view.getUint8(at) & 0x0f) << 2;
 }
 
-export function readTos(bytes: Uint8Array, at: number): number {
-  return bytes[at + 1];
+export function readTos(view: DataView, at: number): number {
+  return view.getUint8(at + 1);
 }
 
-export function readTotalLength(bytes: Uint8Array, at: number): number {
-  return read16(bytes, at + 2);
+export function readTotalLength(view: DataView, at: number): number {
+  return view.getUint16(at + 2);
 }
 
-export function isDontFragment(bytes: Uint8Array, at: number): boolean {
-  return (read16(bytes, at + 6) & DONT_FRAGMENT) !== 0;
+export function isDontFragment(view: DataView, at: number): boolean {
+  return (view.getUint16(at + 6) & DONT_FRAGMENT) !== 0;
 }
 
 /** Any fragment, the first one too. */
-export function isFragment(bytes: Uint8Array, at: number): boolean {
-  return (read16(bytes, at + 6) & (MORE_FRAGMENTS | FRAGMENT_OFFSET)) !== 0;
+export function isFragment(view: DataView, at: number): boolean {
+  return (view.getUint16(at + 6) & (MORE_FRAGMENTS | FRAGMENT_OFFSET)) !== 0;
 }
 
 /** A fragment that does not start with the transport header. */
-export function isLaterFragment(bytes: Uint8Array, at: number): boolean {
-  return (read16(bytes, at + 6) & FRAGMENT_OFFSET) !== 0;
+export function isLaterFragment(view: DataView, at: number): boolean {
+  return (view.getUint16(at + 6) & FRAGMENT_OFFSET) !== 0;
 }
 
-export function readTtl(bytes: Uint8Array, at: number): number {
-  return bytes[at + 8];
+export function readTtl(view: DataView, at: number): number {
+  return view.getUint8(at + 8);
 }
 
-export function readProtocol(bytes: Uint8Array, at: number): number {
-  return bytes[at + 9];
+export function readProtocol(view: DataView, at: number): number {
+  return view.getUint8(at + 9);
 }
 
-export function readChecksum(bytes: Uint8Array, at: number): number {
-  return read16(bytes, at + CHECKSUM_OFFSET);
+export function readChecksum(view: DataView, at: number): number {
+  return view.getUint16(at + CHECKSUM_OFFSET);
 }
 
-export function readSource(bytes: Uint8Array, at: number): number {
-  return read32(bytes, at + 12);
+export function readSource(view: DataView, at: number): number {
+  return view.getInt32(at + 12);
 }
 
-export function readDestination(bytes: Uint8Array, at: number): number {
-  return read32(bytes, at + 16);
-}
-
-/** Does not touch the checksum: `finishHeader` comes last. */
-export function writeTotalLength(bytes: Uint8Array, at: number, length: number): void {
-  write16(bytes, at + 2, length);
+export function readDestination(view: DataView, at: number): number {
+  return view.getInt32(at + 16);
 }
 
 /** Does not touch the checksum: `finishHeader` comes last. */
-export function writeIdentification(bytes: Uint8Array, at: number, identification: number): void {
-  write16(bytes, at + 4, identification);
+export function writeTotalLength(view: DataView, at: number, length: number): void {
+  view.setUint16(at + 2, length);
+}
+
+/** Does not touch the checksum: `finishHeader` comes last. */
+export function writeIdentification(view: DataView, at: number, identification: number): void {
+  view.setUint16(at + 4, identification);
 }
 
 /** Computes and writes the header checksum. */
-export function finishHeader(bytes: Uint8Array, at: number): void {
-  write16(bytes, at + CHECKSUM_OFFSET, 0);
-  const sum = checksum.sum(bytes, at, readHeaderLength(bytes, at), 0);
-  write16(bytes, at + CHECKSUM_OFFSET, checksum.finish(sum));
+export function finishHeader(view: DataView, at: number): void {
+  view.setUint16(at + CHECKSUM_OFFSET, 0);
+  const sum = checksum.sum(view, at, readHeaderLength(view, at), 0);
+  view.setUint16(at + CHECKSUM_OFFSET, checksum.finish(sum));
 }

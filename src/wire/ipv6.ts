@@ -14,8 +14,6 @@
  *   +---------------------------------------------------------------+
  */
 
-import { read16, read32, write16 } from './big-endian.ts';
-
 export const HEADER_LENGTH = 40;
 export const SOURCE_OFFSET = 8;
 export const DESTINATION_OFFSET = 24;
@@ -34,42 +32,42 @@ const MINIMUM_EXTENSION_LENGTH = 8;
 /** More than any real packet has; a bound, so that a forged chain costs little. */
 const MAX_EXTENSIONS = 8;
 
-export function readVersion(bytes: Uint8Array, at: number): number {
-  return bytes[at] >>> 4;
+export function readVersion(view: DataView, at: number): number {
+  return view.getUint8(at) >>> 4;
 }
 
-export function readTrafficClass(bytes: Uint8Array, at: number): number {
-  return (read16(bytes, at) >>> 4) & 0xff;
+export function readTrafficClass(view: DataView, at: number): number {
+  return (view.getUint16(at) >>> 4) & 0xff;
 }
 
-export function readFlowLabel(bytes: Uint8Array, at: number): number {
-  return read32(bytes, at) & 0xfffff;
+export function readFlowLabel(view: DataView, at: number): number {
+  return view.getInt32(at) & 0xfffff;
 }
 
-export function readPayloadLength(bytes: Uint8Array, at: number): number {
-  return read16(bytes, at + 4);
+export function readPayloadLength(view: DataView, at: number): number {
+  return view.getUint16(at + 4);
 }
 
-export function readNextHeader(bytes: Uint8Array, at: number): number {
-  return bytes[at + 6];
+export function readNextHeader(view: DataView, at: number): number {
+  return view.getUint8(at + 6);
 }
 
-export function readHopLimit(bytes: Uint8Array, at: number): number {
-  return bytes[at + 7];
-}
-
-/** `word` is 0 to 3. */
-export function readSource(bytes: Uint8Array, at: number, word: number): number {
-  return read32(bytes, at + SOURCE_OFFSET + 4 * word);
+export function readHopLimit(view: DataView, at: number): number {
+  return view.getUint8(at + 7);
 }
 
 /** `word` is 0 to 3. */
-export function readDestination(bytes: Uint8Array, at: number, word: number): number {
-  return read32(bytes, at + DESTINATION_OFFSET + 4 * word);
+export function readSource(view: DataView, at: number, word: number): number {
+  return view.getInt32(at + SOURCE_OFFSET + 4 * word);
 }
 
-export function writePayloadLength(bytes: Uint8Array, at: number, length: number): void {
-  write16(bytes, at + 4, length);
+/** `word` is 0 to 3. */
+export function readDestination(view: DataView, at: number, word: number): number {
+  return view.getInt32(at + DESTINATION_OFFSET + 4 * word);
+}
+
+export function writePayloadLength(view: DataView, at: number, length: number): void {
+  view.setUint16(at + 4, length);
 }
 
 /**
@@ -79,15 +77,15 @@ export function writePayloadLength(bytes: Uint8Array, at: number, length: number
  * does not want neighbour discovery in those, and the rest of a fragmented packet has no ports).
  * The transport header itself may still be cut: the caller compares with `end`.
  */
-export function findTransport(bytes: Uint8Array, at: number, end: number): number {
+export function findTransport(view: DataView, at: number, end: number): number {
   let next = at + HEADER_LENGTH;
   if (next > end) return -1;
-  let protocol = readNextHeader(bytes, at);
+  let protocol = readNextHeader(view, at);
   for (let walked = 0; isExtension(protocol); walked++) {
     if (walked === MAX_EXTENSIONS || protocol === FRAGMENT) return -1;
     if (next + MINIMUM_EXTENSION_LENGTH > end) return -1;
-    const length = extensionLength(protocol, bytes[next + 1]);
-    protocol = bytes[next];
+    const length = extensionLength(protocol, view.getUint8(next + 1));
+    protocol = view.getUint8(next);
     next += length;
     if (next > end) return -1;
   }

@@ -17,8 +17,6 @@
  *   |  options, (words - 5) words ...
  */
 
-import { read16, read32 } from './big-endian.ts';
-
 export const MINIMUM_LENGTH = 20;
 export const CHECKSUM_OFFSET = 16;
 
@@ -31,28 +29,28 @@ export const FLAG_URG = 0x20;
 export const FLAG_ECE = 0x40;
 export const FLAG_CWR = 0x80;
 
-export function readSourcePort(bytes: Uint8Array, at: number): number {
-  return read16(bytes, at);
+export function readSourcePort(view: DataView, at: number): number {
+  return view.getUint16(at);
 }
 
-export function readDestinationPort(bytes: Uint8Array, at: number): number {
-  return read16(bytes, at + 2);
+export function readDestinationPort(view: DataView, at: number): number {
+  return view.getUint16(at + 2);
 }
 
 /** An int32. */
-export function readSequence(bytes: Uint8Array, at: number): number {
-  return read32(bytes, at + 4);
+export function readSequence(view: DataView, at: number): number {
+  return view.getInt32(at + 4);
 }
 
 /** In bytes; less than MINIMUM_LENGTH in a malformed segment. */
-export function readHeaderLength(bytes: Uint8Array, at: number): number {
-  return (bytes[at + 12] >>> 4) << 2;
+export function readHeaderLength(view: DataView, at: number): number {
+  return (view.getUint8(at + 12) >>> 4) << 2;
 }
 
-export function readFlags(bytes: Uint8Array, at: number): number {
-  return bytes[at + 13];
+export function readFlags(view: DataView, at: number): number {
+  return view.getUint8(at + 13);
 }
 
-export function readChecksum(bytes: Uint8Array, at: number): number {
-  return read16(bytes, at + CHECKSUM_OFFSET);
+export function readChecksum(view: DataView, at: number): number {
+  return view.getUint16(at + CHECKSUM_OFFSET);
 }

@@ -10,24 +10,22 @@
  *   +-------------------------------+-------------------------------+
  */
 
-import { read16 } from './big-endian.ts';
-
 export const HEADER_LENGTH = 8;
 export const CHECKSUM_OFFSET = 6;
 
-export function readSourcePort(bytes: Uint8Array, at: number): number {
-  return read16(bytes, at);
+export function readSourcePort(view: DataView, at: number): number {
+  return view.getUint16(at);
 }
 
-export function readDestinationPort(bytes: Uint8Array, at: number): number {
-  return read16(bytes, at + 2);
+export function readDestinationPort(view: DataView, at: number): number {
+  return view.getUint16(at + 2);
 }
 
-export function readLength(bytes: Uint8Array, at: number): number {
-  return read16(bytes, at + 4);
+export function readLength(view: DataView, at: number): number {
+  return view.getUint16(at + 4);
 }
 
 /** 0 = the sender computed none. */
-export function readChecksum(bytes: Uint8Array, at: number): number {
-  return read16(bytes, at + CHECKSUM_OFFSET);
+export function readChecksum(view: DataView, at: number): number {
+  return view.getUint16(at + CHECKSUM_OFFSET);
 }

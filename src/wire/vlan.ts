@@ -8,7 +8,6 @@
  *   +-------------------------------+-----+-+-----------------------+
  */
 
-import { read16 } from './big-endian.ts';
 import { TYPE_OFFSET, TYPE_QINQ, TYPE_VLAN } from './ethernet.ts';
 
 export const TAG_LENGTH = 4;
@@ -21,18 +20,18 @@ export function isTag(type: number): boolean {
 }
 
 /** `at` is the offset of the tag, so of its type. */
-export function readId(bytes: Uint8Array, at: number): number {
-  return read16(bytes, at + 2) & 0x0fff;
+export function readId(view: DataView, at: number): number {
+  return view.getUint16(at + 2) & 0x0fff;
 }
 
 /**
  * The offset of the EtherType behind up to two tags of the frame at `at` (`at + 12` if it has none),
  * or -1 when that does not fit before `end`. The payload starts two bytes behind it.
  */
-export function skipTags(bytes: Uint8Array, at: number, end: number): number {
+export function skipTags(view: DataView, at: number, end: number): number {
   let typeAt = at + TYPE_OFFSET;
   for (let tags = 0; typeAt + 2 <= end; tags++) {
-    if (tags === MAX_TAGS || !isTag(read16(bytes, typeAt))) return typeAt;
+    if (tags === MAX_TAGS || !isTag(view.getUint16(typeAt))) return typeAt;
     typeAt += TAG_LENGTH;
   }
   return -1;

@@ -13,8 +13,6 @@
  * datagrams that have one.
  */
 
-import { read32, write32 } from './big-endian.ts';
-
 export const HEADER_LENGTH = 8;
 export const FLAG_VNI = 0x08;
 export const MAX_VNI = 0xffffff;
@@ -22,20 +20,20 @@ export const MAX_VNI = 0xffffff;
 /** The first word of every header that we send. */
 export const HEADER_WORD_0 = FLAG_VNI << 24;
 
-export function hasVni(bytes: Uint8Array, at: number): boolean {
-  return (bytes[at] & FLAG_VNI) !== 0;
+export function hasVni(view: DataView, at: number): boolean {
+  return (view.getUint8(at) & FLAG_VNI) !== 0;
 }
 
-export function readVni(bytes: Uint8Array, at: number): number {
-  return read32(bytes, at + 4) >>> 8;
+export function readVni(view: DataView, at: number): number {
+  return view.getInt32(at + 4) >>> 8;
 }
 
 /** Any bit set but I and those of the VNI. */
-export function hasReservedBits(bytes: Uint8Array, at: number): boolean {
-  return (read32(bytes, at) & ~HEADER_WORD_0) !== 0 || bytes[at + 7] !== 0;
+export function hasReservedBits(view: DataView, at: number): boolean {
+  return (view.getInt32(at) & ~HEADER_WORD_0) !== 0 || view.getUint8(at + 7) !== 0;
 }
 
-export function writeHeader(bytes: Uint8Array, at: number, vni: number): void {
-  write32(bytes, at, HEADER_WORD_0);
-  write32(bytes, at + 4, vni << 8);
+export function writeHeader(view: DataView, at: number, vni: number): void {
+  view.setInt32(at, HEADER_WORD_0);
+  view.setInt32(at + 4, vni << 8);
 }

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import * as arp from '../../../src/wire/arp.ts';
-import { embed, fromHex, toHex } from '../../support/bytes.ts';
+import * as arpWire from '../../../src/wire/arp.ts';
+import { embed, fromHex, overBytes, toHex } from '../../support/bytes.ts';
 import { SCAPY_NOTE, scapy, WITHOUT_SCAPY } from '../../support/scapy.ts';
+
+const arp = overBytes(arpWire);
 
 const REQUEST = fromHex('0001 0800 06 04 0001 82a3b4c5d6e7 c0a80001 000000000000 c0a80002');
 const AT = 5;

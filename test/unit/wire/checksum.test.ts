@@ -1,10 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import * as checksum from '../../../src/wire/checksum.ts';
-import * as ipv4 from '../../../src/wire/ipv4.ts';
-import * as ipv6 from '../../../src/wire/ipv6.ts';
-import { embed, fromHex, guarded } from '../../support/bytes.ts';
+import * as checksumWire from '../../../src/wire/checksum.ts';
+import * as ipv4Wire from '../../../src/wire/ipv4.ts';
+import * as ipv6Wire from '../../../src/wire/ipv6.ts';
+import { embed, fromHex, guarded, overBytes } from '../../support/bytes.ts';
 import { SCAPY_NOTE, scapy, WITHOUT_SCAPY } from '../../support/scapy.ts';
+
+const checksum = overBytes(checksumWire);
+const ipv4 = overBytes(ipv4Wire);
+const ipv6 = overBytes(ipv6Wire);
 
 /** The same with numbers that cannot overflow, and one reduction at the end. */
 function plainChecksum(bytes: Uint8Array): number {
@@ -87,6 +91,7 @@ def packets():
         yield six / UDP(sport=length, dport=2) / data, 6, 17
         yield six / ICMPv6EchoRequest(data=data), 6, 58
 answer([{"hex": bytes(p).hex(), "version": v, "protocol": n} for p, v, n in packets()])`);
+
     expect(packets.length).toBeGreaterThan(200);
     for (const { hex, version, protocol } of packets) {
       const packet = fromHex(hex);

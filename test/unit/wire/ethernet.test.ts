@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import * as ethernet from '../../../src/wire/ethernet.ts';
-import { dirty, embed, fromHex, toHex } from '../../support/bytes.ts';
+import * as ethernetWire from '../../../src/wire/ethernet.ts';
+import { dirty, embed, fromHex, overBytes, toHex } from '../../support/bytes.ts';
+
+const ethernet = overBytes(ethernetWire);
 
 const FRAME = fromHex('01005e0000fb 82a3b4c5d6e7 0806');
 

@@ -1,8 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import * as flow from '../../../src/wire/flow.ts';
-import { embed, fromHex, guarded, toHex } from '../../support/bytes.ts';
+import * as flowWire from '../../../src/wire/flow.ts';
+import { embed, fromHex, guarded, overBytes, toHex } from '../../support/bytes.ts';
 import { SCAPY_NOTE, scapy, WITHOUT_SCAPY } from '../../support/scapy.ts';
+
+const flow = overBytes(flowWire);
 
 const MACS = '020000000002 020000000001';
 

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import * as ipv4 from '../../../src/wire/ipv4.ts';
-import { embed, fromHex, toHex } from '../../support/bytes.ts';
+import * as ipv4Wire from '../../../src/wire/ipv4.ts';
+import { embed, fromHex, overBytes, toHex } from '../../support/bytes.ts';
 import { SCAPY_NOTE, scapy, WITHOUT_SCAPY } from '../../support/scapy.ts';
+
+const ipv4 = overBytes(ipv4Wire);
 
 const HEADER = fromHex('46b8 05dc 1234 4000 3f 11 0000 c0a80001 08080404 01010101');
 const AT = 3;

@@ -1,8 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import * as ipv6 from '../../../src/wire/ipv6.ts';
-import { embed, fromHex, guarded } from '../../support/bytes.ts';
+import * as ipv6Wire from '../../../src/wire/ipv6.ts';
+import { embed, fromHex, guarded, overBytes } from '../../support/bytes.ts';
 import { SCAPY_NOTE, scapy, WITHOUT_SCAPY } from '../../support/scapy.ts';
+
+const ipv6 = overBytes(ipv6Wire);
 
 const SOURCE = '20010db8 00000000 80000000 00000001';
 const DESTINATION = 'ff020000 00000000 00000001 ff000002';

@@ -1,7 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import * as tcp from '../../../src/wire/tcp.ts';
-import * as udp from '../../../src/wire/udp.ts';
-import { embed, fromHex } from '../../support/bytes.ts';
+import * as tcpWire from '../../../src/wire/tcp.ts';
+import * as udpWire from '../../../src/wire/udp.ts';
+import { embed, fromHex, overBytes } from '../../support/bytes.ts';
+
+const tcp = overBytes(tcpWire);
+const udp = overBytes(udpWire);
 
 const AT = 1;
 

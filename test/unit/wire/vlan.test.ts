@@ -1,8 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import * as ethernet from '../../../src/wire/ethernet.ts';
-import * as vlan from '../../../src/wire/vlan.ts';
-import { embed, fromHex, guarded } from '../../support/bytes.ts';
+import * as ethernetWire from '../../../src/wire/ethernet.ts';
+import * as vlanWire from '../../../src/wire/vlan.ts';
+import { embed, fromHex, guarded, overBytes } from '../../support/bytes.ts';
+
+const ethernet = overBytes(ethernetWire);
+const vlan = overBytes(vlanWire);
 
 const MACS = 'ffffffffffff 020000000001';
 const AT = 3;

@@ -1,8 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import * as vxlan from '../../../src/wire/vxlan.ts';
-import { dirty, embed, fromHex, toHex } from '../../support/bytes.ts';
+import * as vxlanWire from '../../../src/wire/vxlan.ts';
+import { dirty, embed, fromHex, overBytes, toHex } from '../../support/bytes.ts';
 import { SCAPY_NOTE, scapy, WITHOUT_SCAPY } from '../../support/scapy.ts';
+
+const vxlan = overBytes(vxlanWire);
 
 function written(vni: number): Uint8Array {
   const bytes = dirty(vxlan.HEADER_LENGTH);
