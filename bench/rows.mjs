@@ -131,21 +131,54 @@ function learnRow(streams) {
 
 function proxyRow(streams) {
   const { link, pool, path, batch } = world(streams, { proxy: true });
-  const request = [
-    255, 255, 255, 255, 255, 255, 2, 0, 0, 0, 0, 1, 8, 6, 0, 1, 8, 0, 6, 4, 0, 1, 2, 0, 0, 0, 0, 1, 10, 0, 0,
-    9, 0, 0, 0, 0, 0, 0,
-  ];
+  const request = Uint8Array.of(
+    255,
+    255,
+    255,
+    255,
+    255,
+    255,
+    2,
+    0,
+    0,
+    0,
+    0,
+    1,
+    8,
+    6,
+    0,
+    1,
+    8,
+    0,
+    6,
+    4,
+    0,
+    1,
+    2,
+    0,
+    0,
+    0,
+    0,
+    1,
+    10,
+    0,
+    0,
+    9,
+    0,
+    0,
+    0,
+    0,
+    0,
+    0,
+  );
   for (let i = 0; i < BATCH; i++) link.setNeighbor(`10.0.0.${i}`, macOf(i));
   return {
     frames: BATCH,
     run() {
       for (let i = 0; i < BATCH; i++) {
         const at = i * pool.slotBytes + HEADROOM;
-        for (let k = 0; k < request.length; k++) pool.bytes[at + k] = request[k];
-        pool.bytes[at + 38] = 10;
-        pool.bytes[at + 39] = 0;
-        pool.bytes[at + 40] = 0;
-        pool.bytes[at + 41] = i;
+        pool.bytes.set(request, at);
+        pool.view.setInt32(at + 38, 0x0a000000 | i);
         batch.length[i] = 60;
       }
       batch.count = BATCH;
