@@ -5,6 +5,7 @@
  *     vtep run                                                            vtep run, or the kernel
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Capture } from '../support/capture.ts';
 import { type Host, Lab } from '../support/netns.ts';
 import { TRANSPORTS, VtepProcess } from '../support/vtep-process.ts';
 
@@ -74,6 +75,22 @@ describe.each(CASES)('vtep over $transport and $family, against $peer', ({ trans
       'vx0',
     );
     expect(entries).toContainEqual(expect.objectContaining({ mac: ours, dst: local }));
+  });
+
+  it('answers to the configured port, whatever port the question came from', async () => {
+    const capture = await Capture.start(a, 'eth0', 'udp or icmp');
+    expect(await b.ping('10.0.0.1')).toBe(2);
+    expect(await b.ping('fd00::1')).toBe(2);
+    await capture.stop();
+    const source = family === 'IPv4' ? 'ip.src' : 'ipv6.src';
+    const rows = capture.tshark([source, 'udp.srcport', 'udp.dstport'], 'udp');
+    const [theirs, ours] = [remote, local].map((address) =>
+      rows.filter(([from]) => from.startsWith(address)),
+    );
+    expect(theirs.length).toBeGreaterThanOrEqual(4);
+    expect(theirs.every(([, from, to]) => from !== '4789' && to === '4789')).toBe(true);
+    expect(ours.length).toBeGreaterThanOrEqual(4);
+    expect(ours.every(([, from, to]) => Number(from) >= 49_152 && to === '4789')).toBe(true);
   });
 
   it('takes away what it made', async () => {

@@ -1,7 +1,7 @@
-/** What passes on an interface while a test runs, as a pcap file that independent decoders read. */
+/** What passes on an interface while a test runs, as a pcap file that independent decoders read; it goes with the lab. */
 import { type ChildProcess, execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Host } from './netns.ts';
@@ -9,12 +9,12 @@ import { waitFor } from './wait-for.ts';
 
 export class Capture {
   readonly file: string;
-  private readonly folder: string;
   private readonly child: ChildProcess;
 
   private constructor(host: Host, device: string, filter: string) {
-    this.folder = mkdtempSync(join(tmpdir(), 'vtep-capture-'));
-    this.file = join(this.folder, 'capture.pcap');
+    const folder = mkdtempSync(join(tmpdir(), 'vtep-capture-'));
+    host.lab.folders.push(folder);
+    this.file = join(folder, 'capture.pcap');
     const words = ['-i', device, '-U', '-n', '-s', '0', '--immediate-mode', '-B', '16384', '-w', this.file];
     this.child = host.spawn('tcpdump', ...words, ...filter.split(' ').filter(Boolean));
   }
@@ -33,8 +33,9 @@ export class Capture {
   }
 
   async stop(): Promise<void> {
+    const closed = once(this.child, 'close');
     this.child.kill('SIGINT');
-    if (this.child.exitCode === null) await once(this.child, 'close');
+    await closed;
   }
 
   /** The fields of every packet, one row each, as tshark decodes them. */
@@ -56,9 +57,5 @@ export class Capture {
   /** All of the file so far, in hex. */
   bytes(): string {
     return readFileSync(this.file, 'hex');
-  }
-
-  remove(): void {
-    rmSync(this.folder, { recursive: true, force: true });
   }
 }

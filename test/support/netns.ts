@@ -2,7 +2,8 @@
  * Hosts in network namespaces, on cables or on one switch. Whatever was made is gone after `lab.close()`, also when
  * setting up failed half-way.
  */
-import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, execFileSync, spawn, spawnSync } from 'node:child_process';
+import { rmSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { waitFor } from './wait-for.ts';
 
@@ -49,7 +50,7 @@ export class Host {
     return Number(/(\d+) received/.exec(out)?.[1] ?? 0);
   }
 
-  /** As a namespace of its own leaves it: until IPv6 addresses may be used. */
+  /** Until the IPv6 addresses of a device may be used. */
   async settled(device: string): Promise<void> {
     const tentative = async () =>
       !(await this.run('ip', 'address', 'show', 'dev', device)).includes('tentative');
@@ -62,6 +63,8 @@ export const WIRE = 'tso off gso off tx-udp-segmentation off tx-udp_tnl-segmenta
 
 export class Lab {
   readonly children: ChildProcess[] = [];
+  /** Folders that go when the lab closes. */
+  readonly folders: string[] = [];
   private readonly hosts: Host[] = [];
 
   host(name: string): Host {
@@ -69,6 +72,9 @@ export class Lab {
     execFileSync('ip', ['netns', 'add', host.netns]);
     this.hosts.push(host);
     host.ip('link set lo up');
+    // each address would wait a second or two for somebody else to claim it
+    const noDad = ['all', 'default'].map((which) => `net.ipv6.conf.${which}.accept_dad=0`);
+    execFileSync('ip', ['netns', 'exec', host.netns, 'sysctl', '-qw', ...noDad]);
     return host;
   }
 
@@ -79,10 +85,7 @@ export class Lab {
       [a, aAddresses],
       [b, bAddresses],
     ] as const) {
-      addresses.forEach(
-        (address) => void host.ip(`address add ${address} dev eth0${address.includes(':') ? ' nodad' : ''}`),
-      );
-      host.ip('link set eth0 up');
+      host.ip(...addresses.map((address) => `address add ${address} dev eth0`), 'link set eth0 up');
     }
   }
 
@@ -107,6 +110,8 @@ export class Lab {
     const ended = running.map((child) => new Promise((resolve) => child.once('close', resolve)));
     for (const child of running) child.kill('SIGKILL');
     await Promise.all(ended);
-    for (const host of this.hosts) execFileSync('ip', ['netns', 'del', host.netns]);
+    for (const folder of this.folders) rmSync(folder, { recursive: true, force: true });
+    const left = this.hosts.filter((host) => spawnSync('ip', ['netns', 'del', host.netns]).status !== 0);
+    if (left.length > 0) throw new Error(`left behind: ${left.map((host) => host.netns).join(', ')}`);
   }
 }

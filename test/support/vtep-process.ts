@@ -1,6 +1,5 @@
 /** `vtep run` as a user starts it: the built command, in a host of a lab. */
 import type { ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { join } from 'node:path';
 import type { Host } from './netns.ts';
 import { waitFor } from './wait-for.ts';
@@ -18,6 +17,8 @@ export class VtepProcess {
   readonly child: ChildProcess;
   stdout = '';
   stderr = '';
+  /** It has ended, and all that it said is here. */
+  closed = false;
 
   constructor(child: ChildProcess) {
     this.child = child;
@@ -26,6 +27,9 @@ export class VtepProcess {
     });
     child.stderr?.on('data', (chunk) => {
       this.stderr += chunk;
+    });
+    child.once('close', () => {
+      this.closed = true;
     });
   }
 
@@ -37,7 +41,7 @@ export class VtepProcess {
   }
 
   async ready(): Promise<void> {
-    const readyOrEnded = () => this.stdout.includes(' ready: ') || this.child.exitCode !== null;
+    const readyOrEnded = () => this.stdout.includes(' ready: ') || this.closed;
     await waitFor(readyOrEnded, 'the ready line');
     if (!this.stdout.includes(' ready: ')) throw new Error(`vtep run ended at once: ${this.stderr}`);
   }
@@ -50,8 +54,9 @@ export class VtepProcess {
   async dump(): Promise<string> {
     const before = this.stderr.length;
     this.child.kill('SIGUSR2');
-    // the counters' last line that is always there
-    await waitFor(() => /txBytes: \d+\n/.test(this.stderr.slice(before)), 'the tables after SIGUSR2');
+    // txBytes is always there; what follows it may come in another piece, so it has to end a line
+    const whole = () => /txBytes: \d+\n/.test(this.stderr.slice(before)) && this.stderr.endsWith('\n');
+    await waitFor(whole, 'the tables after SIGUSR2');
     return this.stderr.slice(before);
   }
 
@@ -65,7 +70,7 @@ export class VtepProcess {
   }
 
   async ended(): Promise<Ended> {
-    if (this.child.exitCode === null && this.child.signalCode === null) await once(this.child, 'close');
+    await waitFor(() => this.closed, 'vtep run to end');
     return { code: this.child.exitCode, stdout: this.stdout, stderr: this.stderr };
   }
 }
