@@ -64,4 +64,21 @@ describe('a mistake', () => {
     expect(stderr).toMatch(/UDP port 4789 is in use \(EADDRINUSE\): a kernel vxlan or another VTEP/);
     expect(await a.run('ip', 'link')).not.toContain('vx0');
   });
+
+  it.each(TRANSPORTS)(
+    'found when the TAP is open already, --transport %s: it is given back',
+    async (transport) => {
+      a.ip('tuntap add dev vx0 mode tap', 'link set vx0 mtu 1333 address 02:00:00:00:00:55');
+      await a.run('sysctl', '-qw', 'net.ipv6.conf.vx0.disable_ipv6=1');
+      const before = await a.run('ip', 'address', 'show', 'vx0');
+      const settings = 'mtu 1400 address 02:00:00:00:00:77 address 10.0.0.1/24 address fd00::1/64 up';
+      const { code, stdout, stderr } = await failing(a, `vx0 id 42 ${settings} --transport ${transport}`);
+      const after = await a.run('ip', 'address', 'show', 'vx0');
+      a.ip('link del vx0');
+      expect(stderr).toMatch(/^vtep: .*fd00::1\/64.*IPv6 is disabled/m);
+      expect(stderr).not.toContain('    at ');
+      expect({ code, stdout, after }).toEqual({ code: 2, stdout: '', after: before });
+      expect(await a.run('ss', '-Hlun')).toBe('');
+    },
+  );
 });

@@ -6,7 +6,7 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Host, Lab } from '../support/netns.ts';
-import { TRANSPORTS, VtepProcess } from '../support/vtep-process.ts';
+import { failing, TRANSPORTS, VtepProcess } from '../support/vtep-process.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 /** Clock ticks of CPU time that a process has used. */
@@ -54,6 +54,15 @@ describe.each(TRANSPORTS)('TAPs, --transport %s', (transport) => {
     expect(addresses).toContain('10.0.0.1/24');
     expect(addresses).not.toContain('10.0.0.9/24');
     a.ip('link del vx0');
+  });
+
+  it('leaves a TAP to the one that holds it', async () => {
+    const first = await VtepProcess.start(a, `${words} up address 10.0.0.1/24`);
+    const { code, stderr } = await failing(a, `vx0 id 43 dstport 4790 --transport ${transport}`);
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/^vtep: the TAP vx0 cannot be opened \(EBUSY\): another process holds it$/m);
+    expect(await a.ping('10.0.0.2')).toBe(2);
+    await first.stop();
   });
 
   it('ends with a sentence when its TAP is deleted', async () => {
