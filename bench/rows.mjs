@@ -1,4 +1,4 @@
-// The rows: each makes its world once and returns what is measured, a function that works on `frames` frames.
+// The rows: each makes its world once and returns how a round of it runs, and how many frames that is.
 
 import { DEFAULT_SETTINGS, Link } from '../dist/control/link.js';
 import { flushInbound, flushOutbound } from '../dist/datapath/datapath.js';
@@ -9,42 +9,58 @@ import { FramePool, HEADROOM } from '../dist/memory/frame-pool.js';
 import { FDB_FLAG } from '../dist/tables/fdb.js';
 import { endpoint } from '../dist/tables/links.js';
 import { DEFAULT_SIZES, Tables } from '../dist/tables/tables.js';
-import { FRAME_BYTES, FRAMES } from './streams.mjs';
+import { NullPort } from './null-port.mjs';
+import { FRAME_BYTES, FRAMES, isMissing } from './streams.mjs';
 
+/** As the worker has them. */
 const BATCH = 64;
 const QUEUE = 1024;
+
 const LINK = 1;
+const NOW = 1;
 const ENDPOINT = endpoint(false, 4789);
-const SOURCE = [0, 0, 0xffff, 0x0a090001];
-const VXLAN = [8, 0, 0, 0, 0, 0, 42, 0];
+const VXLAN = 8;
 const LOOKUPS = 1024;
+const ARP_REQUEST = Buffer.from(
+  'ffffffffffff 020000000001 0806 0001080006040001 020000000001 0a000009 000000000000 00000000 0000'.replaceAll(
+    ' ',
+    '',
+  ),
+  'hex',
+);
 
-/** Swallows everything: what is measured is the way there. */
-const nowhere = {
-  failures: 0,
-  failed: new Int32Array(2),
-  sourcePorts: [],
-  bind() {},
-  receive: () => 0,
-  transmit: () => 0,
-  close() {},
-};
+const macOf = (i) => `02:00:00:00:${(i >> 8).toString(16)}:${(i & 255).toString(16)}`;
 
+/** One link with its tables, a pool with the stream's frames, and ports that lead nowhere. */
 function world({ order, frames }, settings = {}) {
   const tables = new Tables(Tables.allocate({ ...DEFAULT_SIZES }));
   const link = new Link(tables, LINK, { ...DEFAULT_SETTINGS, vni: 42, ...settings }, false, () => 0);
+  tables.events.ring = () => {};
   const pool = new FramePool(FRAMES);
-  const path = {
-    tables,
-    tap: nowhere,
-    udp: nowhere,
-    outbound: new Batch(pool, QUEUE),
-    inbound: new Batch(pool, QUEUE),
-  };
+  const port = new NullPort();
+  const [outbound, inbound] = [new Batch(pool, QUEUE), new Batch(pool, QUEUE)];
+  const path = { tables, tap: port, udp: port, outbound, inbound };
   const batch = Batch.receiving(pool, 0, BATCH);
+  for (let i = 0; i < FRAMES; i++)
+    pool.bytes.set(frames.subarray(i * FRAME_BYTES, (i + 1) * FRAME_BYTES), slotAt(pool, i));
+  [0, 0, 0xffff, 0x0a090001].forEach((word, k) => {
+    batch[`from${k}`].fill(word);
+  });
+  batch.fromPort.fill(50_000);
+  return { tables, link, pool, port, path, batch, order };
+}
+
+const slotAt = (pool, slot) => slot * pool.slotBytes + HEADROOM;
+
+function flush(path) {
+  flushOutbound(path);
+  flushInbound(path);
+}
+
+/** Receives for it: 64 of the 256 frames, as the stream has them. */
+function receiver({ batch, order }, length) {
   let position = 0;
-  /** 64 of the 256 frames, as the stream has them. */
-  const fill = (length) => {
+  return () => {
     for (let i = 0; i < BATCH; i++) {
       batch.slot[i] = order[position];
       batch.length[i] = length;
@@ -52,179 +68,133 @@ function world({ order, frames }, settings = {}) {
     }
     batch.count = BATCH;
   };
-  for (let i = 0; i < FRAMES; i++) {
-    const at = i * pool.slotBytes + HEADROOM;
-    pool.bytes.set(frames.subarray(i * FRAME_BYTES, (i + 1) * FRAME_BYTES), at);
-  }
-  batch.from0.fill(SOURCE[0]);
-  batch.from1.fill(SOURCE[1]);
-  batch.from2.fill(SOURCE[2]);
-  batch.from3.fill(SOURCE[3]);
-  batch.fromPort.fill(50_000);
-  return { tables, link, pool, path, batch, fill };
 }
 
-const missing = (i) => i >= FRAMES * 0.9;
-const macOf = (i) => `02:00:00:00:${(i >> 8).toString(16)}:${(i & 255).toString(16)}`;
-
-function encapRow(streams, entries, remotes = ['10.9.0.1']) {
-  const { link, path, batch, fill } = world(streams);
-  for (const dst of remotes) link.fdb.add('00:00:00:00:00:00', { dst });
-  if (entries)
-    for (let i = 0; i < FRAMES; i++) if (!missing(i)) link.fdb.add(macOf(i), { dst: `10.8.0.${i & 15}` });
-  return {
-    frames: BATCH,
-    run() {
-      fill(FRAME_BYTES);
-      encap(path, batch, LINK, 1);
-      flushOutbound(path);
-      flushInbound(path);
-    },
+function encapRow(streams, { entries = false, copies = 1 }) {
+  const made = world(streams);
+  const { link, port, path, batch } = made;
+  for (let i = 1; i <= copies; i++) link.fdb.add('00:00:00:00:00:00', { dst: `10.9.0.${i}` });
+  for (let i = 0; entries && !isMissing(i); i++) link.fdb.add(macOf(i), { dst: `10.8.0.${i & 15}` });
+  const receive = receiver(made, FRAME_BYTES);
+  const run = () => {
+    receive();
+    encap(path, batch, LINK, NOW);
+    flush(path);
   };
+  return { frames: BATCH, port, run };
 }
 
-/** Every slot holds a datagram; `vni` may be one that nobody has. */
-function decapRow(streams, vni = 42) {
-  const { pool, path, batch, fill } = world(streams);
+/** Every slot of the pool holds a datagram. */
+function putHeaders({ pool }, vni) {
   for (let i = 0; i < FRAMES; i++) {
-    const at = i * pool.slotBytes + HEADROOM;
-    pool.bytes.copyWithin(at + 8, at, at + FRAME_BYTES);
-    pool.bytes.set(VXLAN, at);
-    pool.bytes[at + 6] = vni;
+    const at = slotAt(pool, i);
+    pool.bytes.copyWithin(at + VXLAN, at, at + FRAME_BYTES);
+    pool.bytes.set([8, 0, 0, 0, 0, 0, vni, 0], at);
   }
-  return {
-    frames: BATCH,
-    run() {
-      fill(FRAME_BYTES + 8);
-      decap(path, batch, ENDPOINT, 1);
-      flushInbound(path);
-    },
-  };
 }
 
-/** Each batch brings 64 addresses that nobody knew; they are forgotten again, which is measured too. */
+function decapRow(streams, vni) {
+  const made = world(streams);
+  const { port, path, batch } = made;
+  putHeaders(made, vni);
+  const receive = receiver(made, FRAME_BYTES + VXLAN);
+  const run = () => {
+    receive();
+    decap(path, batch, ENDPOINT, NOW);
+    flush(path);
+  };
+  return { frames: BATCH, port, run };
+}
+
+/** Each frame brings an address that nobody knew. A table that is full is wiped: a small part of what is measured. */
 function learnRow(streams) {
-  const { tables, pool, path, batch } = world(streams);
-  const { fdb, links, remotes } = tables;
-  for (let i = 0; i < BATCH; i++) {
-    const at = i * pool.slotBytes + HEADROOM;
-    pool.bytes.copyWithin(at + 8, at, at + FRAME_BYTES);
-    pool.bytes.set(VXLAN, at);
-    batch.slot[i] = i;
-    batch.length[i] = FRAME_BYTES + 8;
-  }
-  return {
-    frames: BATCH,
-    run() {
-      batch.count = BATCH;
-      decap(path, batch, ENDPOINT, 1);
-      flushInbound(path);
-      for (let i = 0; i < BATCH; i++) {
-        const entry = fdb.find(LINK, 0x0200, (0x0001 << 16) | i);
-        remotes.release(fdb.remote(entry));
-        fdb.remove(entry);
-        links.returnAddress(LINK);
-      }
-    },
+  const made = world(streams);
+  const { tables, pool, port, path, batch } = made;
+  const { table } = tables.fdb;
+  putHeaders(made, 42);
+  const words = new Int32Array(pool.bytes.buffer);
+  let learned = 0;
+  const run = () => {
+    if (learned % table.capacity === 0) wipe(table);
+    for (let i = 0; i < BATCH; i++) {
+      words[(slotAt(pool, i) + VXLAN + 8) >> 2] = ++learned;
+      batch.length[i] = FRAME_BYTES + VXLAN;
+    }
+    batch.count = BATCH;
+    decap(path, batch, ENDPOINT, NOW);
+    flush(path);
+    tables.events.drain(nobody);
   };
+  return { frames: BATCH, port, run };
 }
 
+function nobody() {}
+
+function wipe(table) {
+  const COUNT = 2; // in the header, which `words` leaves out
+  table.words.fill(0);
+  table.memory.words[COUNT] = 0;
+  if (table.count !== 0) throw new Error('the table keeps its count in another place now');
+}
+
+/** Requests for 256 addresses, of which nine in ten are known; the answer is written into the request. */
 function proxyRow(streams) {
-  const { link, pool, path, batch } = world(streams, { proxy: true });
-  const request = Uint8Array.of(
-    255,
-    255,
-    255,
-    255,
-    255,
-    255,
-    2,
-    0,
-    0,
-    0,
-    0,
-    1,
-    8,
-    6,
-    0,
-    1,
-    8,
-    0,
-    6,
-    4,
-    0,
-    1,
-    2,
-    0,
-    0,
-    0,
-    0,
-    1,
-    10,
-    0,
-    0,
-    9,
-    0,
-    0,
-    0,
-    0,
-    0,
-    0,
-  );
-  for (let i = 0; i < BATCH; i++) link.setNeighbor(`10.0.0.${i}`, macOf(i));
-  return {
-    frames: BATCH,
-    run() {
-      for (let i = 0; i < BATCH; i++) {
-        const at = i * pool.slotBytes + HEADROOM;
-        pool.bytes.set(request, at);
-        pool.view.setInt32(at + 38, 0x0a000000 | i);
-        batch.length[i] = 60;
-      }
-      batch.count = BATCH;
-      encap(path, batch, LINK, 1);
-      flushInbound(path);
-    },
+  const { tables, link, pool, port, path, batch, order } = world(streams, { proxy: true });
+  for (let i = 0; !isMissing(i); i++) link.setNeighbor(`10.0.0.${i}`, macOf(i));
+  const request = new Int32Array(new Uint8Array(ARP_REQUEST).buffer);
+  const words = new Int32Array(pool.bytes.buffer);
+  let position = 0;
+  const run = () => {
+    for (let i = 0; i < BATCH; i++) {
+      const at = slotAt(pool, i);
+      for (let k = 0; k < request.length; k++) words[(at >> 2) + k] = request[k];
+      pool.view.setInt32(at + 38, 0x0a000000 | order[position]);
+      position = (position + 1) & (order.length - 1);
+      batch.length[i] = 60;
+    }
+    batch.count = BATCH;
+    encap(path, batch, LINK, NOW);
+    flush(path);
+    tables.events.drain(nobody);
   };
+  return { frames: BATCH, port, run };
 }
 
 /** A table of `size` entries, asked by the stream; `dependent`: where to look next stands in what was found. */
 function lookupRow({ keys }, size, dependent) {
   globalThis.gc?.();
   const before = process.memoryUsage().rss;
-  const tables = new Tables(Tables.allocate({ ...DEFAULT_SIZES, fdb: size }));
-  const { fdb } = tables;
+  const { fdb } = new Tables(Tables.allocate({ ...DEFAULT_SIZES, fdb: size }));
   for (let i = 0; i < size; i++)
     fdb.insert(LINK, 0x0200, Math.imul(i, 0x9e3779b1), i & 1023, FDB_FLAG.learned, 0);
   const megabytes = (process.memoryUsage().rss - before) / 1e6;
   const mask = keys.length - 1;
-  let position = 0;
-  let sum = 0;
   const look = (at) => {
     const key = keys[at & mask];
-    const entry = fdb.find(
-      LINK,
-      key & 0x80000000 ? 0x0300 : 0x0200,
-      Math.imul((key & 0x7fffffff) % size, 0x9e3779b1),
-    );
+    const low = Math.imul((key & 0x7fffffff) % size, 0x9e3779b1);
+    const entry = fdb.find(LINK, key & 0x80000000 ? 0x0300 : 0x0200, low);
     return entry < 0 ? 1 : fdb.remote(entry);
   };
-  return {
-    frames: LOOKUPS,
-    megabytes,
-    run() {
-      if (dependent) for (let i = 0; i < LOOKUPS; i++) position = (position + 1 + look(position)) | 0;
-      else for (let i = 0; i < LOOKUPS; i++) sum = (sum + look(position++)) | 0;
-      return sum;
-    },
+  const port = { digest: 0 };
+  let position = 0;
+  const runIndependent = () => {
+    let sum = 0;
+    for (let i = 0; i < LOOKUPS; i++) sum = (sum + look(position++)) | 0;
+    port.digest = (port.digest + sum) | 0;
   };
+  const runDependent = () => {
+    for (let i = 0; i < LOOKUPS; i++) position = (position + 1 + look(position)) | 0;
+    port.digest = position;
+  };
+  return { frames: LOOKUPS, port, megabytes, run: dependent ? runDependent : runIndependent };
 }
 
+/** What the columns say is explained in `README.md`. */
 export const ROWS = {
-  encap: (streams) => encapRow(streams, false),
-  'encap-lookup': (streams) => encapRow(streams, true),
-  decap: (streams) => decapRow(streams),
-  'learn-and-forget': learnRow,
+  encap: (streams) => encapRow(streams, {}),
+  'encap-lookup': (streams) => encapRow(streams, { entries: true }),
+  decap: (streams) => decapRow(streams, 42),
+  learn: learnRow,
   'lookup-1k': (streams) => lookupRow(streams, 1000, false),
   'lookup-100k': (streams) => lookupRow(streams, 100_000, false),
   'lookup-1m': (streams) => lookupRow(streams, 1_000_000, false),
@@ -232,11 +202,6 @@ export const ROWS = {
   'lookup-100k-dependent': (streams) => lookupRow(streams, 100_000, true),
   'lookup-1m-dependent': (streams) => lookupRow(streams, 1_000_000, true),
   'proxy-answer': proxyRow,
-  'flood-8': (streams) =>
-    encapRow(
-      streams,
-      false,
-      Array.from({ length: 8 }, (_, i) => `10.9.0.${i + 1}`),
-    ),
+  'flood-8': (streams) => encapRow(streams, { copies: 8 }),
   'parse-and-drop': (streams) => decapRow(streams, 43),
 };

@@ -1,15 +1,18 @@
 // What both sides read, so that both see the same: 256 frames, and shuffled streams of which one lies in which place.
 // One seed, so that every run is the same.
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 export const FRAMES = 256;
 export const FRAME_BYTES = 64;
-export const STREAM = 1 << 20;
+const STREAM = 1 << 20;
 /** One in ten asks for what is not there. */
 const MISSES = 0.1;
 
-export function random(seed) {
+export const isMissing = (i) => i >= FRAMES * (1 - MISSES);
+
+/** Mulberry32: small, and the same everywhere. */
+function random(seed) {
   let state = seed | 0;
   return () => {
     state = (state + 0x6d2b79f5) | 0;
@@ -19,43 +22,22 @@ export function random(seed) {
   };
 }
 
-/** IPv4 and UDP; the last tenth of them goes to MACs that no table has. */
+/** Ethernet, IPv4 and UDP. */
+const TEMPLATE = Buffer.from(
+  '020000000000 020000010000 0800 45000032000140004011 0000 0a000000 0a010000 4e2001bb001e0000'.replaceAll(
+    ' ',
+    '',
+  ),
+  'hex',
+);
+
+/** Each from and to another MAC, address and port; the last tenth of them goes to MACs that no table has. */
 function frame(i) {
   const bytes = Buffer.alloc(FRAME_BYTES);
-  const missing = i >= FRAMES * (1 - MISSES);
-  bytes.set(
-    [
-      2,
-      missing ? 0xff : 0,
-      0,
-      0,
-      i >> 8,
-      i,
-      2,
-      0,
-      0,
-      1,
-      i >> 8,
-      i,
-      8,
-      0,
-      0x45,
-      0,
-      0,
-      50,
-      0,
-      1,
-      0x40,
-      0,
-      64,
-      17,
-    ],
-    0,
-  );
-  bytes.set([10, 0, i >> 8, i, 10, 1, i >> 8, i], 26);
+  TEMPLATE.copy(bytes);
+  if (isMissing(i)) bytes[1] = 0xff;
+  for (const at of [4, 10, 28, 32]) bytes.writeUInt16BE(i, at);
   bytes.writeUInt16BE(20_000 + i, 34);
-  bytes.writeUInt16BE(443, 36);
-  bytes.writeUInt16BE(30, 38);
   return bytes;
 }
 
@@ -71,4 +53,9 @@ export function writeStreams(folder) {
   writeFileSync(join(folder, 'frames'), Buffer.concat(frames));
   writeFileSync(join(folder, 'order'), Buffer.from(order.buffer));
   writeFileSync(join(folder, 'keys'), Buffer.from(keys.buffer));
+}
+
+export function readStreams(folder) {
+  const words = (name) => new Uint32Array(new Uint8Array(readFileSync(join(folder, name))).buffer);
+  return { frames: readFileSync(join(folder, 'frames')), order: words('order'), keys: words('keys') };
 }
