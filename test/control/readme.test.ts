@@ -1,17 +1,29 @@
-/** The README's library example does what the README says. */
+/** The README's library examples print what stands below them, run as they stand: `vtep` is this package, built. */
+
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 
 const ROOT = join(import.meta.dirname, '..', '..');
+const README = readFileSync(join(ROOT, 'README.md'), 'utf8');
 
-it('prints what it prints', () => {
-  const text = readFileSync(join(ROOT, 'README.md'), 'utf8');
-  const [, example, printed] = /```js\n([\s\S]*?)```\s+prints\s+```\n([\s\S]*?)```/.exec(text) ?? [];
-  const face = pathToFileURL(join(ROOT, 'dist', 'index.js')).href;
-  const script = example.replace("from 'vtep'", `from '${face}'`);
-  const out = execFileSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' });
-  expect(out).toBe(printed);
+/** A block of JavaScript, and the next block of text: what it prints. */
+const EXAMPLES = Array.from(README.matchAll(/```js\n(.*?)```.*?```text\n(.*?)```/gs), ([, code, output]) => ({
+  imports: code.match(/\{ (.*) \} from 'vtep'/)?.[1],
+  code,
+  output,
+}));
+
+describe('the library examples of the README', () => {
+  it('are all of its JavaScript', () => {
+    expect(EXAMPLES.length).toBe(2);
+    expect(README.match(/```js\n/g)?.length).toBe(EXAMPLES.length);
+  });
+
+  it.each(EXAMPLES)('print what it says: $imports', ({ code, output }) => {
+    const words = ['--input-type=module', '-'];
+    const printed = execFileSync(process.execPath, words, { cwd: ROOT, input: code, encoding: 'utf8' });
+    expect(printed).toBe(output);
+  });
 });
