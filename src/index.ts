@@ -8,6 +8,7 @@ export { FAILURES_MOST, type Port, type UnderlayPort } from './io/port.ts';
 export { type DgramOptions, DgramUdpPort } from './io/udp-dgram.ts';
 export { type MemoryHost, MemoryLan } from './lan/memory-lan.ts';
 export { Batch } from './memory/batch.ts';
+export { FramePool, HEADROOM } from './memory/frame-pool.ts';
 export { REMOTE_RECORD, REMOTE_RECORD_WORDS } from './memory/remote-record.ts';
 export { type CounterName, DROP_REASONS, NOTES } from './tables/counters.ts';
 export { Vtep, type VtepOptions } from './vtep.ts';

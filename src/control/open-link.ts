@@ -101,6 +101,7 @@ async function build(options: LinkOptions, undo: Undo, say: Say): Promise<Omit<O
   undo.push(() => watch.close());
   const engine = startEngine();
   undo.push(() => engine.stop());
+  await engine.serving;
   return { name, mtu: own.mtu, link, engine };
 }
 

@@ -3,6 +3,8 @@
 export interface Engine {
   /** Resolves when it has ended: with what went wrong, or undefined after `stop`. */
   readonly ended: Promise<string | undefined>;
+  /** Resolves when frames are carried. */
+  readonly serving: Promise<void>;
   stop(): Promise<void>;
 }
 

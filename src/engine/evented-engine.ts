@@ -11,6 +11,7 @@ const BATCHES_A_TURN = 4;
 
 export class EventedEngine implements Engine {
   readonly ended: Promise<string | undefined>;
+  readonly serving = Promise.resolve();
   private readonly carrier: Carrier;
   private readonly clock: () => number;
   private readonly housekeeping: Housekeeping;

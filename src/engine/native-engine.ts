@@ -1,5 +1,6 @@
 /** Starts and ends a worker over descriptors that the control thread has opened. */
 
+import { once } from 'node:events';
 import { setFlagsFromString } from 'node:v8';
 import { Worker } from 'node:worker_threads';
 import { native } from '../io/native.ts';
@@ -23,6 +24,7 @@ export function raiseInliningBudget(): void {
 
 export class NativeEngine implements Engine {
   readonly ended: Promise<string | undefined>;
+  readonly serving: Promise<void>;
   private readonly worker: Worker;
   private readonly plan: WorkerPlan;
   private readonly timer: NodeJS.Timeout;
@@ -37,11 +39,12 @@ export class NativeEngine implements Engine {
     this.ended = new Promise((resolve) => {
       this.worker.on('message', (message) => {
         if (message === 'events') tables.events.ring();
-        else resolve(message.ended);
+        else if (message !== 'serving') resolve(message.ended);
       });
       this.worker.on('error', (error) => resolve(`the data plane ended: ${error.message}`));
       this.worker.on('exit', () => resolve(undefined));
     });
+    this.serving = Promise.race([once(this.worker, 'message'), this.ended]).then(() => {});
     const housekeeping = new Housekeeping(tables, () => Atomics.load(state, ROUNDS));
     this.timer = setInterval(() => housekeeping.tick(monotonicSeconds()), 1000).unref();
   }

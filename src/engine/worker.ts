@@ -50,6 +50,7 @@ export function runWorker(plan: WorkerPlan): string | undefined {
     addon.pollPause(epoll, plan.tap.fd, TAP, 1);
     addon.pollAdd(epoll, udp.blockedFd, WRITABLE, 1);
   };
+  parentPort?.postMessage('serving');
   const ready = new Int32Array(1 + 2 * 16);
   while (Atomics.load(plan.state, STOP) === 0 && carrier.ended === undefined) {
     const count = addon.pollWait(epoll, ready, -1);
