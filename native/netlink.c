@@ -4,21 +4,17 @@
 #include <errno.h>
 #include <linux/netlink.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <unistd.h>
 
-/* netlinkOpen(groups, blocking?): fd or -errno */
+/* netlinkOpen(groups): fd or -errno */
 static napi_value netlink_open(napi_env env, napi_callback_info info) {
-  napi_value argv[2];
-  arguments(env, info, 2, argv);
-  bool blocking = int_arg(env, argv[1]) != 0;
-  int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | (blocking ? 0 : SOCK_NONBLOCK), NETLINK_ROUTE);
+  napi_value argv[1];
+  arguments(env, info, 1, argv);
+  int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
   if (fd < 0) return answer(env, -errno);
   struct sockaddr_nl name = {.nl_family = AF_NETLINK, .nl_groups = (uint32_t)int_arg(env, argv[0])};
-  struct timeval deadline = {.tv_sec = 5};
   int bytes = 1 << 20;
   setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
-  setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &deadline, sizeof deadline);
   if (bind(fd, (struct sockaddr *)&name, sizeof name) != 0) {
     int error = errno;
     close(fd);

@@ -2,7 +2,7 @@
 
 import { isIP, isIPv6 } from 'node:net';
 import { DEFAULT_SETTINGS } from '../control/link.ts';
-import type { LinkOptions } from '../control/open-link.ts';
+import type { LinkOptions } from '../control/link-options.ts';
 import { DEFAULT_RANGE } from '../io/source-ports.ts';
 import { DEFAULT_SIZES } from '../tables/tables.ts';
 import { isMulticast, isUnspecified, parseIp, parseMac } from '../wire/address.ts';

@@ -12,28 +12,9 @@ import { DEFAULT_SIZES, Tables } from '../tables/tables.ts';
 import { formatMac, type Mac, parseMac } from '../wire/address.ts';
 import { ALL_ZERO } from './fdb.ts';
 import * as host from './host.ts';
-import { Link, type LinkSettings } from './link.ts';
+import { Link } from './link.ts';
+import type { LinkOptions, Say } from './link-options.ts';
 import { openDgram, openNative } from './underlay.ts';
-
-export interface LinkOptions extends LinkSettings {
-  name: string;
-  remotes: string[];
-  local?: string;
-  dev?: string;
-  sourcePorts: [number, number];
-  ttl: number;
-  mtu?: number;
-  mac?: Mac;
-  addresses: string[];
-  checksum: boolean;
-  /** Undefined: set where the transport can. */
-  df?: boolean;
-  up: boolean;
-  fdbSize: number;
-  transport: 'native' | 'dgram';
-  /** Superframes and trains, where the kernel has them. */
-  offload: boolean;
-}
 
 export interface OpenLink {
   readonly name: string;
@@ -45,8 +26,6 @@ export interface OpenLink {
 }
 
 type Undo = (() => void | Promise<void>)[];
-/** What the operator should know, one sentence each. */
-export type Say = (level: 'warn' | 'info', sentence: string) => void;
 
 const INDEX = 1;
 
@@ -81,7 +60,12 @@ async function build(options: LinkOptions, undo: Undo, say: Say): Promise<Omit<O
   const tap = new TapPort({ fd, mtu: tables.links.mtuWord(INDEX), merge: offloads, counts });
   undo.push(() => tap.close());
   if (offloads) turnOn(tap.options.fd, undo, say);
-  const startEngine = await openUnderlay(options, { tables, ipv6, tap, device: device?.index ?? 0 }, undo);
+  const startEngine = await openUnderlay(
+    options,
+    { tables, ipv6, tap, device: device?.index ?? 0 },
+    undo,
+    say,
+  );
 
   const overhead = ipv6 ? 70 : 50;
   const mtu = options.mtu ?? (device?.mtu ?? route?.mtu ?? 1500 + overhead) - overhead;
@@ -113,11 +97,16 @@ interface Inside {
 }
 
 /** Opens what the transport needs now, and returns what starts it later. */
-async function openUnderlay(options: LinkOptions, inside: Inside, undo: Undo): Promise<() => Engine> {
+async function openUnderlay(
+  options: LinkOptions,
+  inside: Inside,
+  undo: Undo,
+  say: Say,
+): Promise<() => Engine> {
   const { tables, ipv6, tap, device } = inside;
   const route = { link: INDEX, endpoint: endpoint(ipv6, options.port) };
   if (options.transport === 'native') {
-    const sockets = openNative(options, ipv6, INDEX, device, tap.options.counts, undo);
+    const sockets = openNative(options, { link: INDEX, device, counts: tap.options.counts, ipv6 }, undo, say);
     for (const port of sockets.sourcePorts) tables.own.addPort(port);
     return () => new NativeEngine(tables, tap.options, sockets, route);
   }

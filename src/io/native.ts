@@ -66,7 +66,7 @@ export interface Native {
   watchStart(fd: number, ring: () => void): WatchHandle | number;
   watchAgain(watch: WatchHandle): number;
   watchStop(watch: WatchHandle): number;
-  netlinkOpen(groups: number, blocking: number): number;
+  netlinkOpen(groups: number): number;
   netlinkSend(fd: number, message: Uint8Array): number;
   netlinkReceive(fd: number, room: Uint8Array): number;
   closeFd(fd: number): number;

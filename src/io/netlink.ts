@@ -51,7 +51,7 @@ export class HostWatch {
 
   constructor(listener: HostListener) {
     this.listener = listener;
-    this.fd = this.addon.netlinkOpen(GROUP.link | GROUP.neigh | GROUP.ipv4Address | GROUP.ipv6Address, 0);
+    this.fd = this.addon.netlinkOpen(GROUP.link | GROUP.neigh | GROUP.ipv4Address | GROUP.ipv6Address);
     if (this.fd < 0) throw new Error(`rtnetlink cannot be opened (${getSystemErrorName(this.fd)})`);
     const bell = this.addon.watchStart(this.fd, () => this.drain());
     if (typeof bell === 'number')
