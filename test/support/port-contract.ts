@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Port } from '../../src/io/port.ts';
 import { Batch } from '../../src/memory/batch.ts';
 import { FramePool, HEADROOM } from '../../src/memory/frame-pool.ts';
+import { fromHex } from './bytes.ts';
 import { waitFor } from './wait-for.ts';
 
 export interface Pair {
@@ -12,6 +13,8 @@ export interface Pair {
 }
 
 const FRAMES = 32;
+/** To everybody, so that a bridge between the ports passes it on. */
+const HEADER = fromHex('ffffffffffff 020000000001 88b5');
 
 export function describePort(name: string, open: () => Promise<Pair>): void {
   describe(name, () => {
@@ -19,11 +22,12 @@ export function describePort(name: string, open: () => Promise<Pair>): void {
     const pool = new FramePool(4 * FRAMES);
     const incoming = Batch.receiving(pool, 0, FRAMES, 8 * FRAMES);
     const outgoing = new Batch(pool, FRAMES);
-    /** Fills slot `FRAMES + i` with a frame of `length` bytes that starts with its number. */
+    /** Fills slot `FRAMES + i` with a frame of `length` bytes, all of them its number. */
     const queue = (number: number, length: number, flow = 1) => {
       const slot = FRAMES + outgoing.count;
       const at = slot * pool.slotBytes + HEADROOM;
       pool.bytes.fill(number, at, at + length);
+      pool.bytes.set(HEADER, at);
       outgoing.queue(slot, HEADROOM, length, 0, flow);
     };
     const send = () => {
@@ -62,7 +66,7 @@ export function describePort(name: string, open: () => Promise<Pair>): void {
       await waitFor(() => drain() === lengths.length, 'the frames');
       for (const [i, length] of lengths.entries()) {
         expect(received[i].length).toBe(length);
-        expect(received[i].every((byte) => byte === i + 1)).toBe(true);
+        expect(received[i].subarray(14).every((byte) => byte === i + 1)).toBe(true);
       }
       for (let i = 0; i < incoming.slots; i++) expect(incoming.start[i]).toBeGreaterThanOrEqual(HEADROOM);
     });
@@ -72,7 +76,7 @@ export function describePort(name: string, open: () => Promise<Pair>): void {
       for (let i = 1; i < 5; i++) outgoing.queue(outgoing.slot[0], outgoing.start[0], 200, 0, 1);
       expect(send()).toBe(0);
       await waitFor(() => drain() === 5, 'five copies');
-      expect(received.every((bytes) => bytes.length === 200 && bytes[0] === 9)).toBe(true);
+      expect(received.every((bytes) => bytes.length === 200 && bytes[14] === 9)).toBe(true);
     });
 
     it('has the batch back after transmit: what is written there later does not leave', async () => {
@@ -80,7 +84,7 @@ export function describePort(name: string, open: () => Promise<Pair>): void {
       send();
       pool.bytes.fill(0xee, FRAMES * pool.slotBytes, (FRAMES + 1) * pool.slotBytes);
       await waitFor(() => drain() === 1, 'the frame');
-      expect(received[0].every((byte) => byte === 1)).toBe(true);
+      expect(received[0].subarray(14).every((byte) => byte === 1)).toBe(true);
     });
 
     it('carries many batches and loses none', async () => {
