@@ -75,12 +75,9 @@ describe.each(TRANSPORTS)('three hosts, --transport %s', (transport) => {
       hosts.map((_, port) => Capture.start(middle, `port${port}`, 'udp port 4789')),
     );
     await announce(hosts[sender], '020000000001', '5a');
-    // pings take the same way behind it: when they are answered, whatever a copy caused has passed too
-    const order = [hosts[sender], ...hosts];
-    for (const from of order) {
-      for (const to of hosts)
-        if (from !== to) expect(await from.ping(`10.0.0.${hosts.indexOf(to) + 1}`, '-c', '1')).toBe(1);
-    }
+    // its pings take the same way behind it: when they are answered, whatever a copy caused has passed too
+    for (const i of hosts.keys())
+      if (i !== sender) expect(await hosts[sender].ping(`10.0.0.${i + 1}`)).toBe(2);
     const copies: string[][] = [];
     for (const capture of captures) {
       await capture.stop();
