@@ -32,7 +32,7 @@ async function main(words: string[]): Promise<number> {
     return await run(rest);
   } catch (error) {
     process.stderr.write(`vtep: ${(error as Error).message}\n`);
-    if (error instanceof UsageError) process.stderr.write(`form: ${USAGE}\n`);
+    process.stderr.write(`form: ${USAGE}\n`);
     return 2;
   }
 }

@@ -14,8 +14,9 @@ import { type Datapath, flushInbound } from './datapath.ts';
 
 const ARP_FRAME = ethernet.HEADER_LENGTH + arp.LENGTH;
 
-function isArp(view: DataView, at: number, length: number): boolean {
-  return length >= ARP_FRAME && ethernet.readType(view, at) === ethernet.TYPE_ARP;
+/** A whole question or answer about IPv4, not only a frame of that type. */
+function isWhole(view: DataView, at: number, length: number): boolean {
+  return length >= ARP_FRAME && arp.isEthernetIpv4(view, at + ethernet.HEADER_LENGTH);
 }
 
 /** Nobody is asked for a loopback or multicast address. */
@@ -28,10 +29,10 @@ export function proxyArp(path: Datapath, batch: Batch, i: number, link: number):
   const { neighbors, counters, events, links } = path.tables;
   const { view } = batch.pool;
   const at = batch.offset(i);
-  if (!isArp(view, at, batch.length[i])) return false;
+  if (ethernet.readType(view, at) !== ethernet.TYPE_ARP) return false;
   const request = at + ethernet.HEADER_LENGTH;
-  const ip = arp.readTargetIp(view, request);
-  const asked = arp.isEthernetIpv4(view, request) && arp.readOperation(view, request) === arp.REQUEST;
+  const asked = isWhole(view, at, batch.length[i]) && arp.readOperation(view, request) === arp.REQUEST;
+  const ip = asked ? arp.readTargetIp(view, request) : 0;
   if (asked && isAskable(ip)) {
     const neighbor = neighbors.findIpv4(link, ip);
     if (neighbor >= 0 && !(neighbors.flags(neighbor) & NEIGHBOR_UNRESOLVED)) {
@@ -68,9 +69,8 @@ export function snoopArp(
   link: number,
   now: number,
 ): void {
-  if (!isArp(view, at, length)) return;
+  if (ethernet.readType(view, at) !== ethernet.TYPE_ARP || !isWhole(view, at, length)) return;
   const message = at + ethernet.HEADER_LENGTH;
-  if (!arp.isEthernetIpv4(view, message)) return;
   const ip = arp.readSenderIp(view, message);
   const high = arp.readSenderMacHigh(view, message);
   if (ip === 0 || ethernet.isGroup(high)) return;

@@ -28,6 +28,8 @@ export const REQUEST = 1;
 export const REPLY = 2;
 
 const HARDWARE_ETHERNET = 1;
+/** What some send on Ethernet too; the kernel takes both, and answers with 1. */
+const HARDWARE_IEEE802 = 6;
 const ADDRESS_LENGTHS = 0x0604;
 
 const SENDER_MAC = 8;
@@ -37,8 +39,9 @@ const TARGET_IP = 24;
 
 /** Only then do the other fields stand where the drawing has them. */
 export function isEthernetIpv4(view: DataView, at: number): boolean {
+  const hardware = view.getUint16(at);
   return (
-    view.getUint16(at) === HARDWARE_ETHERNET &&
+    (hardware === HARDWARE_ETHERNET || hardware === HARDWARE_IEEE802) &&
     view.getUint16(at + 2) === TYPE_IPV4 &&
     view.getUint16(at + 4) === ADDRESS_LENGTHS
   );
@@ -78,6 +81,7 @@ export function readTargetIp(view: DataView, at: number): number {
  */
 export function turnIntoReply(view: DataView, at: number, macHigh: number, macLow: number): void {
   const askedIp = readTargetIp(view, at);
+  view.setUint16(at, HARDWARE_ETHERNET);
   view.setUint16(at + 6, REPLY);
   // Sender MAC and IP lie side by side, as do the target's: ten bytes move as one.
   for (let i = 0; i < 10; i += 2) view.setUint16(at + TARGET_MAC + i, view.getUint16(at + SENDER_MAC + i));

@@ -50,6 +50,7 @@ describe('a mistake', () => {
     expect(stderr).toMatch(sentence);
     expect(stderr.startsWith('vtep: ')).toBe(true);
     expect(stderr).not.toContain('    at ');
+    expect(stderr).toContain('form: vtep run NAME id VNI');
     expect(stdout).toBe('');
     expect(code).toBe(2);
     expect(await a.run('ip', 'link')).not.toContain('vx0');

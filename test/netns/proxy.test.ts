@@ -66,6 +66,8 @@ const ASKED = [
   arp('10.0.0.20', { fixed: '0001080008040' }), // longer hardware addresses
   arp('10.0.0.20') + '00'.repeat(18), // as long as Ethernet wants it
   arp('10.0.0.20', { tag: '81000007' }),
+  arp('10.0.0.20').slice(0, 2 * 30), // cut off
+  arp('10.0.0.20', { fixed: '0006080006040' }), // IEEE 802 hardware
 ];
 
 describe.each(TRANSPORTS)('the ARP proxy, --transport %s', (transport) => {
