@@ -1,19 +1,27 @@
 /** The native underlay port on loopback: the contract, and what the kernel refuses. */
-import { readdirSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { Batch } from '../../src/memory/batch.ts';
 import { FramePool, HEADROOM } from '../../src/memory/frame-pool.ts';
 import { describePort } from '../support/port-contract.ts';
+import { describeUnderlay, type UnderlayPair } from '../support/underlay-contract.ts';
 import { openNative, recordsOf } from '../support/underlay-ports.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 for (const trains of [false, true]) {
-  describePort(`recvmmsg and sendmmsg, ${trains ? 'with' : 'without'} trains`, async () => {
+  const open = async (): Promise<UnderlayPair> => {
     const from = openNative('127.0.12.1', 14_789, { trains });
     const to = openNative('127.0.12.2', 14_789, { trains });
-    from.bind(recordsOf([['127.0.12.2', 14_789]]));
+    from.bind(
+      recordsOf([
+        ['127.0.12.2', 14_789],
+        ['127.0.12.2', 14_798],
+      ]),
+    );
     return { from, to, close: () => [from, to].forEach((port) => void port.close()) };
-  });
+  };
+  const name = `recvmmsg and sendmmsg, ${trains ? 'with' : 'without'} trains`;
+  describePort(name, open);
+  describeUnderlay(name, open);
 }
 
 const pool = new FramePool(8);
@@ -63,41 +71,4 @@ it('a datagram that is too large is refused alone, with EMSGSIZE', async () => {
   }, 'the two that fit');
   from.close();
   to.close();
-});
-
-it('what a full socket did not take stays, in order, and leaves later: nothing lost, nothing twice', async () => {
-  // without CAP_NET_ADMIN the kernel gives the least it has; with it, as little as is asked for
-  const from = openNative('127.0.12.8', 14_789, { sockets: 1, sendBuffer: 4096 });
-  const to = openNative('127.0.12.9', 14_789);
-  from.bind(recordsOf([['127.0.12.9', 14_789]]));
-  const large = new FramePool(70);
-  const [outgoing, incoming] = [new Batch(large, 64), Batch.receiving(large, 66, 4)];
-  for (let i = 0; i < 64; i++) {
-    large.bytes.fill(i, i * large.slotBytes + HEADROOM, i * large.slotBytes + HEADROOM + 40_000);
-    outgoing.queue(i, HEADROOM, 40_000, 0, 0);
-  }
-  const order: number[] = [];
-  let rounds = 0;
-  await waitFor(() => {
-    const left = from.transmit(outgoing, 0, outgoing.count);
-    outgoing.keepLast(left);
-    rounds++;
-    while (to.receive(incoming) > 0) {
-      for (let i = 0; i < incoming.count; i++) order.push(large.bytes[incoming.offset(i)]);
-    }
-    return order.length === 64 && left === 0;
-  }, 'all of them');
-  expect(order).toEqual(Array.from({ length: 64 }, (_, i) => i));
-  expect(rounds).toBeGreaterThan(0);
-  from.close();
-  to.close();
-});
-
-it('closes all it opened', () => {
-  const open = () => readdirSync('/proc/self/fd').length;
-  const before = open();
-  const port = openNative('127.0.12.10', 14_789);
-  expect(open()).toBe(before + 5);
-  port.close();
-  expect(open()).toBe(before);
 });

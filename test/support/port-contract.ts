@@ -1,4 +1,5 @@
 /** What every port promises (`src/io/port.ts`), asked of a pair of them: what leaves by one arrives at the other. */
+import { readdirSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Port } from '../../src/io/port.ts';
 import { Batch } from '../../src/memory/batch.ts';
@@ -13,12 +14,15 @@ export interface Pair {
 }
 
 const FRAMES = 32;
+const descriptors = () => readdirSync('/proc/self/fd').length;
 /** To everybody, so that a bridge between the ports passes it on. */
 const HEADER = fromHex('ffffffffffff 020000000001 88b5');
 
 export function describePort(name: string, open: () => Promise<Pair>): void {
   describe(name, () => {
     let pair: Pair;
+    let closed = false;
+    let descriptorsBefore = 0;
     const pool = new FramePool(4 * FRAMES);
     const incoming = Batch.receiving(pool, 0, FRAMES, 8 * FRAMES);
     const outgoing = new Batch(pool, FRAMES);
@@ -49,9 +53,15 @@ export function describePort(name: string, open: () => Promise<Pair>): void {
     beforeEach(async () => {
       received.length = 0;
       outgoing.count = 0;
+      closed = false;
+      descriptorsBefore = descriptors();
       pair = await open();
     });
-    afterEach(() => pair.close());
+    const close = async () => {
+      if (!closed) await pair.close();
+      closed = true;
+    };
+    afterEach(close);
 
     it('never waits: nothing there is 0', () => {
       expect(pair.to.receive(incoming)).toBe(0);
@@ -94,6 +104,34 @@ export function describePort(name: string, open: () => Promise<Pair>): void {
         await waitFor(() => drain() === 8 * (round + 1), `round ${round}`);
       }
       expect(pair.from.failures).toBe(0);
+    });
+
+    it('hands over no more than the batch has slots, and the rest at the next time', async () => {
+      const few = Batch.receiving(pool, 2 * FRAMES, 4);
+      for (let i = 1; i <= 10; i++) queue(i, 100 + 10 * i, i);
+      expect(send()).toBe(0);
+      const lengths: number[] = [];
+      await waitFor(() => {
+        const got = pair.to.receive(few);
+        expect(got).toBe(few.count);
+        expect(got).toBeLessThanOrEqual(4);
+        lengths.push(...few.length.subarray(0, got));
+        return lengths.length === 10;
+      }, 'ten frames');
+      expect(lengths.sort((a, b) => a - b)).toEqual(Array.from({ length: 10 }, (_, i) => 110 + 10 * i));
+    });
+
+    it('transmits the range that it is given, and nothing else of the batch', async () => {
+      for (let i = 0; i < 6; i++) queue(i, 100 + i);
+      expect(pair.from.transmit(outgoing, 2, 4)).toBe(0);
+      await waitFor(() => drain() === 2, 'two frames');
+      expect(received.map((bytes) => bytes.length)).toEqual([102, 103]);
+      expect(pair.to.receive(incoming)).toBe(0);
+    });
+
+    it('gives back every descriptor when it is closed', async () => {
+      await close();
+      await waitFor(() => descriptors() <= descriptorsBefore, 'the descriptors to be closed');
     });
 
     it('rings when there is something, and again after it was drained', async () => {

@@ -1,5 +1,6 @@
 /** Native underlay ports on loopback addresses, opened as the control thread opens them. */
 import { native } from '../../src/io/native.ts';
+import { DEFAULT_RANGE, spread } from '../../src/io/source-ports.ts';
 import { NativeUdpPort } from '../../src/io/udp-native.ts';
 import { OFFLOAD_COUNTS } from '../../src/memory/offload-counts.ts';
 import { REMOTE_RECORD, REMOTE_RECORD_WORDS } from '../../src/memory/remote-record.ts';
@@ -20,14 +21,21 @@ export function openNative(address: string, port: number, options: NativeOptions
   const receiving = addon.udpOpen(parseIp(address) as Int32Array, port, 0, 0, 1 << 22);
   if (receiving < 0) throw new Error(`${address}:${port} cannot be opened: errno ${-receiving}`);
   if (trains) addon.udpTrains(receiving);
-  const flags = OPTION.sendsOnly | OPTION.df;
-  const sending = Int32Array.from({ length: sockets }, () => addon.udpOpen(ANY, 0, 0, flags, sendBuffer));
+  const sending: number[] = [];
+  const sourcePorts: number[] = [];
+  for (const sourcePort of spread(DEFAULT_RANGE)) {
+    if (sending.length === sockets) break;
+    const fd = addon.udpOpen(ANY, sourcePort, 0, OPTION.sendsOnly | OPTION.df, sendBuffer);
+    if (fd < 0) continue;
+    sending.push(fd);
+    sourcePorts.push(sourcePort);
+  }
   const counts = new Float64Array(OFFLOAD_COUNTS);
   return new NativeUdpPort({
     receiving,
-    sending,
+    sending: Int32Array.from(sending),
     envelopes: new Uint8Array(256),
-    sourcePorts: [],
+    sourcePorts,
     trains,
     counts,
   });
