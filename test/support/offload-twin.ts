@@ -155,7 +155,12 @@ const NEVER = TCP_FLAG.syn | TCP_FLAG.rst | TCP_FLAG.urg | TCP_FLAG.cwr;
 
 /** May `p` be part of a superframe at all? */
 function mergeable(p: Packet): boolean {
-  return p.payload.length > 0 && !p.extension && (!p.tcp || (p.flags & NEVER) === 0);
+  return p.payload.length > 0 && !p.extension && !looksUnfinished(p) && (!p.tcp || (p.flags & NEVER) === 0);
+}
+
+/** A right checksum that equals the unfinished one: nobody can tell them apart, and finishing it changes nothing. */
+function looksUnfinished(p: Packet): boolean {
+  return Buffer.compare(build(p), build(p, 'unfinished')) === 0;
 }
 
 function sameFlow(a: Packet, b: Packet): boolean {
@@ -179,6 +184,9 @@ function continues(run: Packet[], p: Packet): boolean {
 
 function write(run: Packet[]): Written {
   const [first, last] = [run[0], run[run.length - 1]];
+  if (looksUnfinished(first)) {
+    return { offload: { ...offloadOf(first, 0), type: 0, headerLength: 0 }, frame: build(first) };
+  }
   if (run.length === 1) return { offload: NO_OFFLOAD, frame: build(first) };
   const payload = Uint8Array.from(run.flatMap((p) => [...p.payload]));
   const whole = { ...first, flags: first.flags | (last.flags & MAY_DIFFER), payload };
