@@ -72,6 +72,41 @@ describe('an open table', () => {
     expect(table.find2(1, 1)).toBe(-1);
   });
 
+  it('ends a probe: keys that all fall on one place are refused at last, and one that goes makes room', () => {
+    const table = new OpenTable(OpenTable.allocate(300, WIDTH), WIDTH, 2);
+    const probes = 128;
+    // where a key falls shows in an empty table
+    const home = (k0: number) => {
+      set(table, k0, 1);
+      const at = table.insert();
+      table.remove(at);
+      return at;
+    };
+    const meeting: number[] = [];
+    for (let k0 = 1; meeting.length <= probes; k0++) if (home(k0) === home(1)) meeting.push(k0);
+    const put = (k0: number) => {
+      set(table, k0, 1);
+      return table.insert() >= 0;
+    };
+    const last = meeting.pop() as number;
+    for (const k0 of meeting) expect(put(k0)).toBe(true);
+    expect(put(last)).toBe(false);
+    expect(table.find2(last, 1)).toBe(-1);
+    for (const k0 of meeting) expect(table.find2(k0, 1)).toBeGreaterThanOrEqual(0);
+    table.remove(table.find2(meeting[40], 1));
+    expect(put(last)).toBe(true);
+    for (const k0 of meeting) expect(table.find2(k0, 1) >= 0).toBe(k0 !== meeting[40]);
+  });
+
+  it('does not give away by its seed where keys fall', () => {
+    const places = Array.from({ length: 20 }, () => {
+      const table = new OpenTable(OpenTable.allocate(10_000, WIDTH), WIDTH, 2);
+      set(table, 7, 8);
+      return table.insert();
+    });
+    expect(new Set(places).size).toBeGreaterThan(10);
+  });
+
   it('shares its memory: what one has written, the other finds', () => {
     const memory = OpenTable.allocate(10, WIDTH);
     const [writer, reader] = [new OpenTable(memory, WIDTH, 2), new OpenTable(memory, WIDTH, 2)];

@@ -1,6 +1,7 @@
 /** Remotes are found by what they are, stay while anybody holds them, and give their place to others after. */
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Remotes } from '../../../src/tables/remotes.ts';
+import { REMOTE_TX_FRAMES, Remotes } from '../../../src/tables/remotes.ts';
 
 const IP = [0, 0, 0xffff] as const;
 const acquire = (remotes: Remotes, last: number, link = 1, port = 4789, vni = 42) =>
@@ -58,5 +59,48 @@ describe('remotes', () => {
       expect(remotes.forget(remote)).toBe(true);
     }
     expect([...remotes.all()]).toEqual([]);
+  });
+
+  it('are new to who comes after: nothing that was counted for the one before', () => {
+    const remotes = new Remotes(Remotes.allocate(2));
+    const remote = acquire(remotes, 1);
+    remotes.count(remote, REMOTE_TX_FRAMES, 5);
+    remotes.release(remote);
+    remotes.forget(remote);
+    expect(acquire(remotes, 2)).toBe(remote);
+    expect(remotes.counter(remote, REMOTE_TX_FRAMES)).toBe(0);
+  });
+
+  it('held and released in any order: an index is given away when the last has released it, never before', () => {
+    const step = fc.tuple(fc.constantFrom('acquire', 'release', 'forget'), fc.integer({ min: 1, max: 5 }));
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 100 }), (steps) => {
+        const remotes = new Remotes(Remotes.allocate(4));
+        const held = new Map<number, number>();
+        for (const [what, last] of steps) {
+          const count = held.get(last);
+          const remote = remotes.find(1, ...IP, last, 4789, 42);
+          expect(remote >= 0).toBe(count !== undefined);
+          if (what === 'acquire') {
+            const got = acquire(remotes, last);
+            expect(got >= 0).toBe(count !== undefined || held.size < 4);
+            if (got >= 0) held.set(last, (count ?? 0) + 1);
+            if (count !== undefined) expect(got).toBe(remote);
+          } else if (count === undefined) continue;
+          else if (what === 'release' && count > 0) {
+            remotes.release(remote);
+            held.set(last, count - 1);
+          } else if (what === 'forget') {
+            expect(remotes.forget(remote)).toBe(count === 0);
+            if (count === 0) held.delete(last);
+          }
+        }
+        expect([...remotes.all()]).toHaveLength(held.size);
+        for (const [last, count] of held) {
+          const remote = remotes.find(1, ...IP, last, 4789, 42);
+          expect([remotes.address(remote, 3), remotes.isHeld(remote)]).toEqual([last, count > 0]);
+        }
+      }),
+    );
   });
 });

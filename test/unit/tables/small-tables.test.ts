@@ -1,9 +1,10 @@
-/** Flood lists, neighbours, events, own addresses, links: what each promises to the data path. */
+/** Flood lists, events, own addresses, links, counters: what each promises to the data path. */
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { COUNTER, Counters, DROP_REASONS, NOTES } from '../../../src/tables/counters.ts';
 import { EVENT, Events } from '../../../src/tables/events.ts';
 import { FloodLists } from '../../../src/tables/flood-list.ts';
 import { endpoint, Links } from '../../../src/tables/links.ts';
-import { NEIGHBOR_UNRESOLVED, Neighbors } from '../../../src/tables/neighbors.ts';
 import { OpenTable } from '../../../src/tables/open-table.ts';
 import { OwnAddresses } from '../../../src/tables/own-addresses.ts';
 
@@ -38,43 +39,6 @@ describe('flood lists', () => {
   });
 });
 
-describe('neighbours', () => {
-  const ip = Int32Array.of(0, 0, 0xffff, 0x0a000001);
-  const make = () => new Neighbors(Neighbors.allocate(4));
-
-  it('snooped ones age, set ones do not', () => {
-    const table = make();
-    table.snoopIpv4(1, 0x0a000001, 0x0200, 1, 10);
-    table.set(1, Int32Array.of(0, 0, 0xffff, 0x0a000002), 0x0200, 2, 0, 10);
-    table.expire(11);
-    expect(table.findIpv4(1, 0x0a000001)).toBe(-1);
-    expect(table.findIpv4(1, 0x0a000002)).toBeGreaterThanOrEqual(0);
-  });
-
-  it('an unresolved one hides no snooped one, and a snooped one takes the place of an unresolved', () => {
-    const table = make();
-    table.snoopIpv4(1, 0x0a000001, 0x0200, 1, 10);
-    table.set(1, ip, 0, 0, NEIGHBOR_UNRESOLVED, 0);
-    expect(table.macLow(table.findIpv4(1, 0x0a000001))).toBe(1);
-    table.remove(1, ip);
-    table.set(1, ip, 0, 0, NEIGHBOR_UNRESOLVED, 0);
-    table.snoopIpv4(1, 0x0a000001, 0x0200, 7, 10);
-    expect(table.macLow(table.findIpv4(1, 0x0a000001))).toBe(7);
-  });
-
-  it('belong to their link', () => {
-    const table = make();
-    table.set(1, ip, 0x0200, 1, 0, 0);
-    expect(table.findIpv4(2, 0x0a000001)).toBe(-1);
-  });
-
-  it('no more come in than there is room for', () => {
-    const table = make();
-    for (let i = 0; i < 100; i++) table.snoopIpv4(1, i, 0x0200, i, 0);
-    expect(table.count).toBe(4);
-  });
-});
-
 describe('events', () => {
   it('come out in order; those too many are counted, not waited for', () => {
     const events = new Events(Events.allocate(4));
@@ -97,6 +61,45 @@ describe('events', () => {
     events.push(EVENT.learn, 1, 2, 3, 1);
     events.push(EVENT.learn, 1, 2, 3, 2);
     expect(rings).toBe(1);
+  });
+});
+
+describe('events through a ring that is small', () => {
+  it('come out whole and in order, however often it is filled and drained', () => {
+    fc.assert(
+      fc.property(fc.array(fc.tuple(fc.nat(6), fc.boolean()), { maxLength: 60 }), (rounds) => {
+        const events = new Events(Events.allocate(4));
+        const seen: number[] = [];
+        let [pushed, waiting, lost] = [0, 0, 0];
+        const expected: number[] = [];
+        for (const [count, drains] of rounds) {
+          for (let i = 0; i < count; i++, pushed++) {
+            events.push(EVENT.l3miss, 1, 2, 3, pushed, 5, 6, 7);
+            if (waiting === 4) lost++;
+            else expected.push(pushed);
+            waiting = Math.min(waiting + 1, 4);
+          }
+          if (!drains) continue;
+          waiting = 0;
+          events.drain((words, at) => {
+            seen.push(words[at + 4]);
+            expect(Array.from(words.subarray(at, at + 8))).toEqual([
+              EVENT.l3miss,
+              1,
+              2,
+              3,
+              words[at + 4],
+              5,
+              6,
+              7,
+            ]);
+          });
+        }
+        events.drain((words, at) => seen.push(words[at + 4]));
+        expect(seen).toEqual(expected);
+        expect(events.lost).toBe(lost);
+      }),
+    );
   });
 });
 
@@ -124,5 +127,43 @@ describe('links', () => {
     expect(links.find(endpoint(true, 4789), 42)).toBe(2);
     expect(links.find(endpoint(false, 8472), 42)).toBe(0);
     expect(links.find(endpoint(false, 4789), 0)).toBe(0);
+  });
+
+  it('give out as many addresses as maxaddress says, and take them back', () => {
+    const links = new Links(Links.allocate(2));
+    const values = { vni: 42, flags: 0, port: 4789, ageing: 0 };
+    links.set(1, { ...values, maxAddresses: 3 });
+    links.set(2, { ...values, maxAddresses: 0 });
+    expect([1, 2, 3, 4, 5].map(() => links.takeAddress(1))).toEqual([true, true, true, false, false]);
+    links.returnAddress(1);
+    expect([links.takeAddress(1), links.takeAddress(1), links.addresses(1)]).toEqual([true, false, 3]);
+    for (let i = 0; i < 1000; i++) expect(links.takeAddress(2)).toBe(true);
+  });
+
+  it('let others follow their MTU', () => {
+    const links = new Links(Links.allocate(2));
+    const word = links.mtuWord(2);
+    links.setMtu(2, 1450);
+    expect([word[0], links.mtu(1)]).toEqual([1450, 0]);
+  });
+});
+
+describe('counters', () => {
+  it('have a row a link, and one for what belongs to none', () => {
+    const counters = new Counters(Counters.allocate(2));
+    counters.add(0, COUNTER['unknown-vni'], 1);
+    counters.add(2, COUNTER.rxBytes, 1500);
+    counters.add(2, COUNTER.rxBytes, 60);
+    expect(counters.read(0)).toMatchObject({ 'unknown-vni': 1, rxBytes: 0 });
+    expect(counters.read(1)).toMatchObject({ 'unknown-vni': 0, rxBytes: 0 });
+    expect(counters.read(2)).toMatchObject({ 'unknown-vni': 0, rxBytes: 1560 });
+  });
+
+  it('stand in places of their own, each reason with a sentence of its own', () => {
+    const places = Object.values(COUNTER);
+    expect(new Set(places).size).toBe(places.length);
+    const sentences = Object.values({ ...DROP_REASONS, ...NOTES });
+    expect(new Set(sentences).size).toBe(sentences.length);
+    for (const sentence of sentences) expect(sentence).toMatch(/^\S+ .*[^.]$/);
   });
 });
