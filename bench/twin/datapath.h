@@ -71,19 +71,22 @@ static inline uint32_t finish(uint32_t h) {
   h = (h ^ h >> 13) * 0xc2b2ae35;
   return h ^ h >> 16;
 }
-static uint32_t flow_hash(const uint8_t *f, int32_t length) {
-  uint32_t type = read16(f + 12);
-  const uint8_t *ip = f + ETHERNET;
-  /* the streams have no tags and no IPv6; what tells them apart is asked all the same */
-  if (type == 0x8100 || type == 0x88a8 || type == 0x86dd) return 0;
-  if (type != 0x0800 || length < ETHERNET + 20 || ip[0] >> 4 != 4)
-    return finish(mix(mix(mix(type, read32(f)), read32(f + 4)), read32(f + 8)));
+static inline uint32_t hash_ipv4(const uint8_t *ip, const uint8_t *end) {
   uint32_t protocol = ip[9], h = mix(mix(protocol, read32(ip + 12)), read32(ip + 16));
   int32_t header = (ip[0] & 15) * 4;
   if (header < 20 || read16(ip + 6) & 0x3fff) return finish(h);
   bool ports = protocol == 6 || protocol == 17 || protocol == 132;
-  if (ports && ETHERNET + header + 4 <= length) h = mix(h, read32(ip + header));
-  return finish(h);
+  return finish(ports && ip + header + 4 <= end ? mix(h, read32(ip + header)) : h);
+}
+/* The streams have no tags and no IPv6. */
+static uint32_t flow_hash(const uint8_t *f, int32_t length) {
+  const uint8_t *end = f + length;
+  if (length >= ETHERNET + 20 && read32(f + 12) >> 8 == 0x080045) return hash_ipv4(f + ETHERNET, end);
+  if (length < ETHERNET) return 0;
+  uint32_t type = read16(f + 12);
+  if (type == 0x8100 || type == 0x88a8 || type == 0x86dd) return 0;
+  if (type == 0x0800 && length >= ETHERNET + 20 && f[14] >> 4 == 4) return hash_ipv4(f + ETHERNET, end);
+  return finish(mix(mix(mix(type, read32(f)), read32(f + 4)), read32(f + 8)));
 }
 
 /* tables/remotes.ts */
@@ -249,21 +252,30 @@ static bool is_own(int32_t i) {
 }
 
 static void decap(void) {
+  int32_t vni = -1, link = 0;
   for (int32_t i = 0; i < received.count; i++) {
     uint8_t *d = slab + (size_t)received.slot[i] * SLOT_BYTES + received.start[i];
-    int32_t found, link = 0;
     enum counter reason = COUNTERS;
     if (received.length[i] < VXLAN + ETHERNET) reason = SHORT;
     else if (!(d[0] & 8)) reason = NO_VNI;
-    else if ((found = find2(&links, ENDPOINT, (int32_t)(read32(d + 4) >> 8))) < 0) reason = UNKNOWN_VNI;
-    else {
-      link = links.words[found + 2];
-      if ((read32(d) & ~0x08000000u) != 0 || d[7] != 0) {
-        counters[link][RESERVED]++;
-        if (link_of[link].flags & STRICT) continue;
-      }
-      reason = is_own(i) ? OWN : check_source(i, d + VXLAN);
+    if (reason != COUNTERS) {
+      counters[0][reason]++;
+      continue;
     }
+    if (vni != (int32_t)(read32(d + 4) >> 8)) {
+      vni = (int32_t)(read32(d + 4) >> 8);
+      int32_t found = find2(&links, ENDPOINT, vni);
+      link = found < 0 ? 0 : links.words[found + 2];
+    }
+    if (link == 0) {
+      counters[0][UNKNOWN_VNI]++;
+      continue;
+    }
+    if ((read32(d) & ~0x08000000u) != 0 || d[7] != 0) {
+      counters[link][RESERVED]++;
+      if (link_of[link].flags & STRICT) continue;
+    }
+    reason = is_own(i) ? OWN : check_source(i, d + VXLAN);
     if (reason != COUNTERS) {
       counters[link][reason]++;
       continue;

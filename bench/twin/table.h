@@ -11,27 +11,34 @@ enum { PROBES = 128 };
 
 struct table {
   int32_t *words;
-  uint32_t places, seed;
+  uint32_t places, seed, shift, eighths;
   int32_t width, keys, capacity, count, version, lock;
 };
 
 static struct table make_table(int32_t capacity, int32_t width, int32_t keys) {
-  struct table t = {.places = (uint32_t)(capacity / 0.625 + 0.999), .width = width, .keys = keys, .capacity = capacity};
+  struct table t = {.width = width, .keys = keys, .capacity = capacity, .seed = 0x2545f491};
+  uint32_t least = (uint32_t)(capacity / 0.625 + 0.999), bits = 0;
+  while (2u << bits <= least) bits++;
+  t.eighths = (uint32_t)((8ull * least + (1u << bits) - 1) >> bits);
+  t.shift = 29 - bits;
+  t.places = (uint32_t)((((uint64_t)t.eighths << bits) + 7) / 8);
   t.words = calloc(((size_t)t.places + PROBES) * (size_t)width, sizeof *t.words);
-  t.seed = 0x2545f491;
   return t;
 }
 
-static inline uint32_t scramble(uint32_t h) {
-  h = (h ^ h >> 16) * 0x7feb352d;
-  h = (h ^ h >> 15) * 0x846ca68b;
-  return h ^ h >> 16;
+static inline uint32_t scatter(uint32_t hash, int32_t word) {
+  uint32_t product = (hash ^ (uint32_t)word) * 0x7feb352d;
+  return product ^ product >> 15;
+}
+
+static inline int32_t place(const struct table *t, uint32_t hash) {
+  return (int32_t)((hash * 0x846ca68b >> t->shift) * t->eighths >> 6) * t->width;
 }
 
 static inline int32_t home(const struct table *t, const int32_t *key) {
-  uint32_t hash = scramble(t->seed ^ (uint32_t)key[0]);
-  for (int32_t i = 1; i < t->keys; i++) hash = scramble(hash * 0x9e3779b1 ^ (uint32_t)key[i]);
-  return (int32_t)((uint64_t)hash * t->places >> 32) * t->width;
+  uint32_t hash = t->seed;
+  for (int32_t i = 0; i < t->keys; i++) hash = scatter(hash, key[i]);
+  return place(t, hash);
 }
 
 static inline bool is_empty(const struct table *t, int32_t at) {
@@ -48,17 +55,15 @@ static inline bool holds(const struct table *t, int32_t at, const int32_t *key) 
 
 /* The hot one: a key of two words. */
 static inline int32_t find2(const struct table *t, int32_t k0, int32_t k1) {
-  const int32_t key[] = {k0, k1};
   for (;;) {
     int32_t version = __atomic_load_n(&t->version, __ATOMIC_ACQUIRE);
-    uint32_t hash = scramble(scramble(t->seed ^ (uint32_t)key[0]) * 0x9e3779b1 ^ (uint32_t)key[1]);
-    int32_t at = (int32_t)((uint64_t)hash * t->places >> 32) * t->width;
+    int32_t at = place(t, scatter(scatter(t->seed, k0), k1));
     for (int32_t end = at + PROBES * t->width; at < end; at += t->width) {
       int32_t w0 = t->words[at], w1 = t->words[at + 1];
       if (w0 == k0 && w1 == k1) return at;
       if (w0 == 0 && w1 == 0) break;
     }
-    if (__atomic_load_n(&t->version, __ATOMIC_SEQ_CST) == version) return -1;
+    if (__atomic_load_n(&t->version, __ATOMIC_ACQUIRE) == version) return -1;
   }
 }
 
@@ -70,7 +75,7 @@ static inline int32_t find(const struct table *t, const int32_t *key) {
       if (holds(t, at, key)) return at;
       if (is_empty(t, at)) break;
     }
-    if (__atomic_load_n(&t->version, __ATOMIC_SEQ_CST) == version) return -1;
+    if (__atomic_load_n(&t->version, __ATOMIC_ACQUIRE) == version) return -1;
   }
 }
 

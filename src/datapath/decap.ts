@@ -15,26 +15,44 @@ import * as vxlan from '../wire/vxlan.ts';
 import { type Datapath, flushInbound } from './datapath.ts';
 import { snoopArp } from './proxy.ts';
 
-/** Constants for the compiler: a look-up by name would cost as much as the table's. */
+// Bound once: what is reached through an import is looked at again for every frame, a name in COUNTER even looked up.
 const { rxFrames: RX_FRAMES, rxBytes: RX_BYTES } = COUNTER;
-const SHORTEST = vxlan.HEADER_LENGTH + ethernet.HEADER_LENGTH;
+const UNKNOWN_VNI = COUNTER['unknown-vni'];
+const { HEADER_LENGTH, hasVni, hasReservedBits, readVni } = vxlan;
+const { isGroup, readSourceHigh, readSourceLow } = ethernet;
+const { learning: LEARNING, suppress: SUPPRESS, strictReserved: STRICT_RESERVED } = LINK_FLAG;
+const SHORTEST = HEADER_LENGTH + ethernet.HEADER_LENGTH;
 
 export function decap(path: Datapath, batch: Batch, endpoint: number, now: number): void {
-  for (let i = 0; i < batch.count; i++) decapOne(path, batch, i, endpoint, now);
+  const { links, counters } = path.tables;
+  const { view } = batch.pool;
+  const { length } = batch;
+  let vni = -1;
+  let link = 0;
+  for (let i = 0; i < batch.count; i++) {
+    const at = batch.offset(i);
+    if (length[i] < SHORTEST) counters.add(0, COUNTER['datagram-short'], 1);
+    else if (!hasVni(view, at)) counters.add(0, COUNTER['no-vni-flag'], 1);
+    else {
+      // a batch seldom has more than a few of them
+      if (vni !== readVni(view, at)) {
+        vni = readVni(view, at);
+        link = links.find(endpoint, vni);
+      }
+      if (link === 0) counters.add(0, UNKNOWN_VNI, 1);
+      else deliver(path, batch, i, link, now);
+    }
+  }
 }
 
-function decapOne(path: Datapath, batch: Batch, i: number, endpoint: number, now: number): void {
+function deliver(path: Datapath, batch: Batch, i: number, link: number, now: number): void {
   const { inbound, tables } = path;
   const { links, counters } = tables;
   const { view } = batch.pool;
   const at = batch.offset(i);
-  if (batch.length[i] < SHORTEST) return counters.add(0, COUNTER['datagram-short'], 1);
-  if (!vxlan.hasVni(view, at)) return counters.add(0, COUNTER['no-vni-flag'], 1);
-  const link = links.find(endpoint, vxlan.readVni(view, at));
-  if (link === 0) return counters.add(0, COUNTER['unknown-vni'], 1);
   const flags = links.flags(link);
-  if (vxlan.hasReservedBits(view, at)) {
-    if (flags & LINK_FLAG.strictReserved) return counters.add(link, COUNTER['reserved-bits'], 1);
+  if (hasReservedBits(view, at)) {
+    if (flags & STRICT_RESERVED) return counters.add(link, COUNTER['reserved-bits'], 1);
     counters.add(link, COUNTER['reserved-bits-ignored'], 1);
   }
   const own = tables.own.isOwn(
@@ -46,16 +64,16 @@ function decapOne(path: Datapath, batch: Batch, i: number, endpoint: number, now
   );
   if (own) return counters.add(link, COUNTER['own-datagram'], 1);
 
-  const frame = at + vxlan.HEADER_LENGTH;
+  const frame = at + HEADER_LENGTH;
   const refusal = checkSource(path, batch, i, frame, link, now);
   if (refusal >= 0) return counters.add(link, refusal, 1);
-  const length = batch.length[i] - vxlan.HEADER_LENGTH;
-  if (flags & LINK_FLAG.suppress) snoopArp(path, view, frame, length, link, now);
+  const length = batch.length[i] - HEADER_LENGTH;
+  if (flags & SUPPRESS) snoopArp(path, view, frame, length, link, now);
 
   counters.add(link, RX_FRAMES, 1);
   counters.add(link, RX_BYTES, length);
   if (inbound.count === inbound.capacity) flushInbound(path);
-  inbound.queue(batch.slot[i], batch.start[i] + vxlan.HEADER_LENGTH, length, link, 0);
+  inbound.queue(batch.slot[i], batch.start[i] + HEADER_LENGTH, length, link, 0);
 }
 
 /** The drop reason of a source that is not believed, or -1; learns one that is. */
@@ -69,11 +87,11 @@ function checkSource(
 ): number {
   const { links, fdb, remotes } = path.tables;
   const { view } = batch.pool;
-  const high = ethernet.readSourceHigh(view, frame);
-  const low = ethernet.readSourceLow(view, frame);
-  if (ethernet.isGroup(high) || (high === 0 && low === 0)) return COUNTER['bad-source-mac'];
+  const high = readSourceHigh(view, frame);
+  const low = readSourceLow(view, frame);
+  if (isGroup(high) || (high === 0 && low === 0)) return COUNTER['bad-source-mac'];
   if (high === links.macHigh(link) && low === links.macLow(link)) return COUNTER['own-mac'];
-  if (!(links.flags(link) & LINK_FLAG.learning)) return -1;
+  if (!(links.flags(link) & LEARNING)) return -1;
   const entry = fdb.find(link, high, low);
   if (entry < 0) {
     learn(path, batch, i, high, low, link, now);

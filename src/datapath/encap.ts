@@ -18,29 +18,33 @@ import { proxyArp } from './proxy.ts';
 
 /** A UDP datagram carries this much over IPv4 and, by a little, over IPv6. */
 const LONGEST = 65_507 - vxlan.HEADER_LENGTH;
+// Bound once: what is reached through an import is looked at again for every frame.
+const { readDestinationHigh, readDestinationLow } = ethernet;
+const { writeHeader, HEADER_LENGTH } = vxlan;
+const SHORTEST = ethernet.HEADER_LENGTH;
+const { hash: hashFlow } = flow;
 const PROXIES = LINK_FLAG.proxy | LINK_FLAG.suppress;
 /** Constants for the compiler: a look-up by name would cost as much as the table's. */
 const { flooded: FLOODED, txFrames: TX_FRAMES, txBytes: TX_BYTES } = COUNTER;
 
 export function encap(path: Datapath, batch: Batch, link: number, now: number): void {
   const { counters, fdb, links, remotes } = path.tables;
+  const { length, vnet } = batch;
   const { view } = batch.pool;
   const proxies = (links.flags(link) & PROXIES) !== 0;
   let bytes = 0;
   for (let i = 0; i < batch.count; i++) {
-    const length = batch.length[i];
-    bytes += length;
-    if (isUnfit(path, batch, i, link)) continue;
+    bytes += length[i];
+    if (!isFit(length[i], vnet[3 * i])) {
+      refuse(path, batch, i, link);
+      continue;
+    }
     if (proxies && proxyArp(path, batch, i, link)) continue;
     const at = batch.offset(i);
-    const hash = flow.hash(view, at, length);
-    const high = ethernet.readDestinationHigh(view, at);
-    const low = ethernet.readDestinationLow(view, at);
-    const entry = fdb.find(link, high, low);
-    const remote = entry < 0 ? -1 : fdb.remote(entry);
-    if (remote >= 0 && fdb.holds(entry, link, high, low)) {
-      fdb.touchUsed(entry, now);
-      vxlan.writeHeader(view, at - vxlan.HEADER_LENGTH, remotes.vni(remote));
+    const remote = fdb.lookUp(link, readDestinationHigh(view, at), readDestinationLow(view, at), now);
+    const hash = hashFlow(view, at, length[i]);
+    if (remote >= 0) {
+      writeHeader(view, at - HEADER_LENGTH, remotes.vni(remote));
       queue(path, batch, i, remote, hash);
     } else flood(path, batch, i, link, hash);
   }
@@ -48,16 +52,13 @@ export function encap(path: Datapath, batch: Batch, link: number, now: number): 
   counters.add(link, TX_BYTES, bytes);
 }
 
-/** Counted, and true: this frame goes nowhere. */
-function isUnfit(path: Datapath, batch: Batch, i: number, link: number): boolean {
+const isFit = (length: number, offload: number): boolean =>
+  length >= SHORTEST && (offload === 0 ? length <= LONGEST : isSuperframe(offload));
+
+function refuse(path: Datapath, batch: Batch, i: number, link: number): void {
   const length = batch.length[i];
-  const offload = batch.vnet[3 * i];
-  if (length >= ethernet.HEADER_LENGTH && offload === 0 && length <= LONGEST) return false;
-  if (length >= ethernet.HEADER_LENGTH && isSuperframe(offload)) return false;
-  const reason =
-    length < ethernet.HEADER_LENGTH ? 'frame-short' : offload === 0 ? 'frame-long' : 'bad-offload';
+  const reason = length < SHORTEST ? 'frame-short' : batch.vnet[3 * i] === 0 ? 'frame-long' : 'bad-offload';
   path.tables.counters.add(link, COUNTER[reason], 1);
-  return true;
 }
 
 /** A copy to each default destination, all of them of the one slot. */
@@ -67,7 +68,7 @@ function flood(path: Datapath, batch: Batch, i: number, link: number, hash: numb
   const copies = floods.arena[head];
   if (copies === 0) return miss(path, batch, i, link);
   counters.add(link, FLOODED, 1);
-  vxlan.writeHeader(batch.pool.view, batch.offset(i) - vxlan.HEADER_LENGTH, links.vni(link));
+  writeHeader(batch.pool.view, batch.offset(i) - HEADER_LENGTH, links.vni(link));
   for (let k = 1; k <= copies; k++) queue(path, batch, i, floods.arena[head + k], hash);
 }
 
@@ -75,9 +76,8 @@ function miss(path: Datapath, batch: Batch, i: number, link: number): void {
   const { counters, events } = path.tables;
   const { view } = batch.pool;
   const at = batch.offset(i);
-  const high = ethernet.readDestinationHigh(view, at);
-  if (!ethernet.isGroup(high))
-    events.push(EVENT.l2miss, link, high, ethernet.readDestinationLow(view, at), 0);
+  const high = readDestinationHigh(view, at);
+  if (!ethernet.isGroup(high)) events.push(EVENT.l2miss, link, high, readDestinationLow(view, at), 0);
   counters.add(link, COUNTER['no-destination'], 1);
 }
 
@@ -92,7 +92,7 @@ function queue(path: Datapath, batch: Batch, i: number, remote: number, hash: nu
     return tables.counters.add(tables.remotes.link(remote), COUNTER['no-buffers'], 1);
   }
   tables.remotes.count(remote, REMOTE_TX_FRAMES, 1);
-  const start = batch.start[i] - vxlan.HEADER_LENGTH;
-  const item = outbound.queue(batch.slot[i], start, batch.length[i] + vxlan.HEADER_LENGTH, remote, hash);
+  const start = batch.start[i] - HEADER_LENGTH;
+  const item = outbound.queue(batch.slot[i], start, batch.length[i] + HEADER_LENGTH, remote, hash);
   if (batch.vnet[3 * i] !== 0) batch.copyVnet(i, outbound, item);
 }

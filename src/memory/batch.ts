@@ -35,6 +35,7 @@ export const COLUMN = {
   vnet: 10,
 } as const;
 export const COLUMNS = 13;
+const { start: START, length: LENGTH, target: TARGET, flow: FLOW, vnet: VNET } = COLUMN;
 
 export class Batch {
   readonly capacity: number;
@@ -42,6 +43,7 @@ export class Batch {
   readonly firstSlot: number;
   readonly slots: number;
   readonly pool: FramePool;
+  readonly slotBytes: number;
   readonly words: Int32Array;
   readonly slot: Int32Array;
   readonly start: Int32Array;
@@ -62,6 +64,7 @@ export class Batch {
     this.firstSlot = firstSlot;
     this.slots = slots;
     this.pool = pool;
+    this.slotBytes = pool.slotBytes;
     this.words = new Int32Array(COLUMNS * capacity);
     const column = (index: number, width = 1) =>
       this.words.subarray(index * capacity, (index + width) * capacity);
@@ -93,20 +96,24 @@ export class Batch {
 
   /** Absolute offset of item `i` in the pool's bytes. */
   offset(i: number): number {
-    return this.slot[i] * this.pool.slotBytes + this.start[i];
+    const { words, capacity, slotBytes } = this;
+    return words[i] * slotBytes + words[capacity + i];
   }
 
-  /** Queues an outgoing item over a borrowed slot; the caller has seen that there is room. */
+  /**
+   * Queues an outgoing item over a borrowed slot; the caller has seen that there is room. By the words, as the
+   * columns are six arrays to be checked where this is one.
+   */
   queue(slot: number, start: number, length: number, target: number, flow: number): number {
-    const i = this.count;
-    this.slot[i] = slot;
-    this.start[i] = start;
-    this.length[i] = length;
-    this.target[i] = target;
-    this.flow[i] = flow;
-    this.vnet[3 * i] = 0;
-    this.count = i + 1;
-    return i;
+    const { words, capacity, count } = this;
+    words[count] = slot;
+    words[START * capacity + count] = start;
+    words[LENGTH * capacity + count] = length;
+    words[TARGET * capacity + count] = target;
+    words[FLOW * capacity + count] = flow;
+    words[VNET * capacity + 3 * count] = 0;
+    this.count = count + 1;
+    return count;
   }
 
   /** The offload header of item `i` goes with item `to` of another batch. */

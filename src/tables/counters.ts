@@ -44,7 +44,7 @@ export type DropReason = keyof typeof DROP_REASONS;
 export type Note = keyof typeof NOTES;
 
 const NAMES = [...TRAFFIC, ...Object.keys(DROP_REASONS), ...Object.keys(NOTES)];
-export const COUNTERS_PER_ROW = NAMES.length;
+const COUNTERS_PER_ROW = NAMES.length;
 
 export type CounterName = (typeof TRAFFIC)[number] | DropReason | Note;
 

@@ -41,6 +41,21 @@ export class Fdb {
     return this.table.find2((link << 16) | high, low);
   }
 
+  /** The remote that a frame to this MAC goes to, or -1. Says in the entry that one went there. */
+  lookUp(link: number, high: number, low: number, now: number): number {
+    const { table } = this;
+    const { words } = table;
+    const key = (link << 16) | high;
+    const entry = table.find2(key, low);
+    if (entry < 0) return -1;
+    const remote = words[entry + VALUE] >>> 8;
+    // another thread may have removed or moved the entry since it was found
+    if (words[entry] !== key || words[entry + 1] !== low) return -1;
+    // written only when it changes: a shared cache line that is only read stays cheap
+    if (words[entry + USED] !== now) words[entry + USED] = now;
+    return remote;
+  }
+
   remote(entry: number): number {
     return this.table.words[entry + VALUE] >>> 8;
   }
@@ -67,17 +82,6 @@ export class Fdb {
 
   used(entry: number): number {
     return this.table.words[entry + USED];
-  }
-
-  /** Still the entry of this MAC? Another thread may have removed or moved it since `find`. */
-  holds(entry: number, link: number, high: number, low: number): boolean {
-    const words = this.table.words;
-    return words[entry] === ((link << 16) | high) && words[entry + 1] === low;
-  }
-
-  /** Written only when it changes: a shared cache line that is only read stays cheap. */
-  touchUsed(entry: number, now: number): void {
-    if (this.table.words[entry + USED] !== now) this.table.words[entry + USED] = now;
   }
 
   touchUpdated(entry: number, now: number): void {

@@ -23,6 +23,18 @@ export interface OpenTableMemory {
   readonly capacity: number;
 }
 
+/**
+ * How hashes find their places: there are `eighths` / 8 times a power of two of them, so that a hash becomes a place by
+ * a shift and a product of small integers. (A product with places / 2^32 goes by way of a double, and costs as much as
+ * the probe.)
+ */
+function spreadOver(capacity: number): { places: number; shift: number; eighths: number } {
+  const least = Math.ceil(capacity / LOAD);
+  const bits = Math.floor(Math.log2(least));
+  const eighths = Math.ceil((8 * least) / 2 ** bits);
+  return { places: Math.ceil((2 ** bits * eighths) / 8), shift: 29 - bits, eighths };
+}
+
 export class OpenTable {
   readonly width: number;
   readonly keyWidth: number;
@@ -34,7 +46,8 @@ export class OpenTable {
   /** The key that the general look-ups work with; set before each. */
   readonly key: Int32Array;
   private readonly header: Int32Array;
-  private readonly scale: number;
+  private readonly shift: number;
+  private readonly eighths: number;
   private readonly seed: number;
 
   constructor(memory: OpenTableMemory, width: number, keyWidth: number) {
@@ -44,15 +57,17 @@ export class OpenTable {
     this.keyWidth = keyWidth;
     this.header = memory.words.subarray(0, HEADER_WORDS);
     this.words = memory.words.subarray(HEADER_WORDS);
-    this.places = this.words.length / width - PROBES;
-    this.scale = this.places / 2 ** 32;
+    const { places, shift, eighths } = spreadOver(memory.capacity);
+    this.places = places;
+    this.shift = shift;
+    this.eighths = eighths;
     this.seed = this.header[SEED];
     this.key = new Int32Array(keyWidth);
   }
 
   /** Memory for `capacity` entries; pages are touched only when entries come. */
   static allocate(capacity: number, width: number): OpenTableMemory {
-    const places = Math.ceil(capacity / LOAD) + PROBES;
+    const places = spreadOver(capacity).places + PROBES;
     const words = new Int32Array(new SharedArrayBuffer(4 * (HEADER_WORDS + places * width)));
     words[SEED] = (Math.random() * 2 ** 32) | 0;
     return { words, capacity };
@@ -82,7 +97,7 @@ export class OpenTable {
   find2(k0: number, k1: number): number {
     const { words, width, header } = this;
     for (;;) {
-      // read plainly, as a call to Atomics would double the cost; a miss alone needs to be sure
+      // read plainly, as a call to Atomics costs as much as the look-up; a miss alone needs to be sure
       const version = header[VERSION];
       let at = this.home2(k0, k1);
       const end = at + PROBES * width;
@@ -151,20 +166,23 @@ export class OpenTable {
   }
 
   private home2(k0: number, k1: number): number {
-    const hash = mix(Math.imul(mix(this.seed ^ k0), 0x9e3779b1) ^ k1);
-    return (((hash >>> 0) * this.scale) | 0) * this.width;
+    return this.place(scatter(scatter(this.seed, k0), k1));
   }
 
   private home(words: Int32Array, at: number): number {
-    let hash = mix(this.seed ^ words[at]);
-    for (let i = 1; i < this.keyWidth; i++) hash = mix(Math.imul(hash, 0x9e3779b1) ^ words[at + i]);
-    return (((hash >>> 0) * this.scale) | 0) * this.width;
+    let hash = this.seed;
+    for (let i = 0; i < this.keyWidth; i++) hash = scatter(hash, words[at + i]);
+    return this.place(hash);
+  }
+
+  /** The word index of a hash's first place; the last product brings all of it into the high bits, which are used. */
+  private place(hash: number): number {
+    return (((Math.imul(hash, 0x846ca68b) >>> this.shift) * this.eighths) >>> 6) * this.width;
   }
 }
 
-function mix(value: number): number {
-  let hash = value;
-  hash = Math.imul(hash ^ (hash >>> 16), 0x7feb352d);
-  hash = Math.imul(hash ^ (hash >>> 15), 0x846ca68b);
-  return hash ^ (hash >>> 16);
-}
+/** One word more. A constant, as functions are looked at again for every key. */
+const scatter = (hash: number, word: number): number => {
+  const product = Math.imul(hash ^ word, 0x7feb352d);
+  return product ^ (product >>> 15);
+};

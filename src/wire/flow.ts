@@ -14,34 +14,48 @@ import * as ipv4 from './ipv4.ts';
 import * as ipv6 from './ipv6.ts';
 import * as vlan from './vlan.ts';
 
+// Bound once: what is reached through an import is looked at again for every frame.
+const { HEADER_LENGTH, TYPE_IPV4, TYPE_IPV6, TYPE_OFFSET } = ethernet;
+const { PROTOCOL_SCTP, PROTOCOL_TCP, PROTOCOL_UDP } = ipv4;
+const { MINIMUM_LENGTH, readProtocol, readHeaderLength, readSource, readDestination, isFragment } = ipv4;
+const { isTag } = vlan;
+
+/** EtherType, version and header length of IPv4 without options, and the least that such a frame has. */
+const PLAIN_IPV4 = 0x080045;
+const PLAIN_IPV4_LENGTH = HEADER_LENGTH + MINIMUM_LENGTH;
+
 /** Stands in for the protocol where an IPv6 packet has no transport; 255 is reserved by IANA. */
 const NO_PROTOCOL = 255;
 
 /** An int32, well mixed in all of its bits; the same for all frames of one direction of a flow. */
 export function hash(view: DataView, at: number, length: number): number {
-  if (length < ethernet.HEADER_LENGTH) return 0;
   const end = at + length;
-  let typeAt = at + ethernet.TYPE_OFFSET;
+  if (isPlainIpv4(view, at, length)) return hashIpv4(view, at + HEADER_LENGTH, end);
+  if (length < HEADER_LENGTH) return 0;
+  let typeAt = at + TYPE_OFFSET;
   let type = view.getUint16(typeAt);
-  // Most frames have no tag, and the call costs a tenth of the whole hash.
-  if (vlan.isTag(type)) {
+  if (isTag(type)) {
     typeAt = vlan.skipTags(view, at, end);
     if (typeAt < 0) return hashEthernet(view, at, type);
     type = view.getUint16(typeAt);
   }
   const ip = typeAt + 2;
-  if (type === ethernet.TYPE_IPV4 && isIpv4(view, ip, end)) return hashIpv4(view, ip, end);
-  if (type === ethernet.TYPE_IPV6 && isIpv6(view, ip, end)) return hashIpv6(view, ip, end);
+  if (type === TYPE_IPV4 && isIpv4(view, ip, end)) return hashIpv4(view, ip, end);
+  if (type === TYPE_IPV6 && isIpv6(view, ip, end)) return hashIpv6(view, ip, end);
   return hashEthernet(view, at, type);
 }
 
-function isIpv4(view: DataView, at: number, end: number): boolean {
-  return at + ipv4.MINIMUM_LENGTH <= end && ipv4.readVersion(view, at) === 4;
-}
+/** Most frames are untagged IPv4 without options: a word says so, where the layers would be asked six things. */
+const isPlainIpv4 = (view: DataView, at: number, length: number): boolean =>
+  length >= PLAIN_IPV4_LENGTH && view.getInt32(at + TYPE_OFFSET) >>> 8 === PLAIN_IPV4;
 
-function isIpv6(view: DataView, at: number, end: number): boolean {
+const isIpv4 = (view: DataView, at: number, end: number): boolean => {
+  return at + MINIMUM_LENGTH <= end && ipv4.readVersion(view, at) === 4;
+};
+
+const isIpv6 = (view: DataView, at: number, end: number): boolean => {
   return at + ipv6.HEADER_LENGTH <= end && ipv6.readVersion(view, at) === 6;
-}
+};
 
 function hashEthernet(view: DataView, at: number, type: number): number {
   let h = mix(type, view.getInt32(at));
@@ -50,14 +64,14 @@ function hashEthernet(view: DataView, at: number, type: number): number {
   return finish(h);
 }
 
-function hashIpv4(view: DataView, at: number, end: number): number {
-  const protocol = ipv4.readProtocol(view, at);
-  const headerLength = ipv4.readHeaderLength(view, at);
-  let h = mix(protocol, ipv4.readSource(view, at));
-  h = mix(h, ipv4.readDestination(view, at));
-  if (headerLength < ipv4.MINIMUM_LENGTH || ipv4.isFragment(view, at)) return finish(h);
+const hashIpv4 = (view: DataView, at: number, end: number): number => {
+  const protocol = readProtocol(view, at);
+  const headerLength = readHeaderLength(view, at);
+  let h = mix(protocol, readSource(view, at));
+  h = mix(h, readDestination(view, at));
+  if (headerLength < MINIMUM_LENGTH || isFragment(view, at)) return finish(h);
   return finish(mixPorts(h, view, at + headerLength, end, protocol));
-}
+};
 
 function hashIpv6(view: DataView, at: number, end: number): number {
   const transport = ipv6.findTransport(view, at, end);
@@ -79,25 +93,25 @@ function mixAddress(h: number, view: DataView, at: number): number {
   return mix(h, view.getInt32(at + 12));
 }
 
-function mixPorts(h: number, view: DataView, at: number, end: number, protocol: number): number {
+const mixPorts = (h: number, view: DataView, at: number, end: number, protocol: number): number => {
   if (!hasPorts(protocol) || at + 4 > end) return h;
   return mix(h, view.getInt32(at));
-}
+};
 
 /** Protocols whose header starts with source and destination port. */
-function hasPorts(protocol: number): boolean {
-  return protocol === ipv4.PROTOCOL_TCP || protocol === ipv4.PROTOCOL_UDP || protocol === ipv4.PROTOCOL_SCTP;
-}
+const hasPorts = (protocol: number): boolean => {
+  return protocol === PROTOCOL_TCP || protocol === PROTOCOL_UDP || protocol === PROTOCOL_SCTP;
+};
 
 /** One word more: the multiplier is 2^32 / golden ratio, the shift brings its high bits back down. */
-function mix(h: number, word: number): number {
+const mix = (h: number, word: number): number => {
   const product = Math.imul(h ^ word, 0x9e3779b1);
   return product ^ (product >>> 15);
-}
+};
 
 /** The finalizer of MurmurHash3: every input bit changes every output bit with probability near 1/2. */
-function finish(h: number): number {
+const finish = (h: number): number => {
   h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
   h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
   return h ^ (h >>> 16);
-}
+};

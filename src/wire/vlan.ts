@@ -8,7 +8,9 @@
  *   +-------------------------------+-----+-+-----------------------+
  */
 
-import { TYPE_OFFSET, TYPE_QINQ, TYPE_VLAN } from './ethernet.ts';
+import * as ethernet from './ethernet.ts';
+
+const { TYPE_OFFSET, TYPE_QINQ, TYPE_VLAN } = ethernet;
 
 export const TAG_LENGTH = 4;
 

@@ -14,11 +14,11 @@
  */
 
 export const HEADER_LENGTH = 8;
-export const FLAG_VNI = 0x08;
+const FLAG_VNI = 0x08;
 export const MAX_VNI = 0xffffff;
 
 /** The first word of every header that we send. */
-export const HEADER_WORD_0 = FLAG_VNI << 24;
+const HEADER_WORD_0 = FLAG_VNI << 24;
 
 export function hasVni(view: DataView, at: number): boolean {
   return (view.getUint8(at) & FLAG_VNI) !== 0;
