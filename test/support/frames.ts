@@ -35,6 +35,8 @@ export interface Sent {
   bytes: Uint8Array;
   target: number;
   flow: number;
+  /** Words of the offload header; the others say nothing where the first is 0. */
+  vnet: number[];
 }
 
 /** Hands out what it is given, keeps what it gets; refuses or blocks as it is told. */
@@ -44,6 +46,7 @@ export class ScriptedPort implements UnderlayPort {
     bytes: Uint8Array;
     from?: readonly [number, number, number, number];
     port?: number;
+    vnet?: readonly [number, number, number];
   }[] = [];
   readonly sent: Sent[] = [];
   failures = 0;
@@ -62,12 +65,13 @@ export class ScriptedPort implements UnderlayPort {
         bytes,
         from = [0, 0, 0xffff, 0x0a000001],
         port = 12_345,
+        vnet = [0, 0, 0],
       } = this.incoming.shift() as (typeof this.incoming)[0];
       const i = batch.count++;
       batch.length[i] = bytes.length;
       [batch.from0[i], batch.from1[i], batch.from2[i], batch.from3[i]] = from;
       batch.fromPort[i] = port;
-      batch.vnet.fill(0, 3 * i, 3 * i + 3);
+      batch.vnet.set(vnet, 3 * i);
       batch.pool.bytes.set(bytes, batch.offset(i));
     }
     return batch.count;
@@ -90,7 +94,8 @@ export class ScriptedPort implements UnderlayPort {
   private keep(batch: Batch, i: number): void {
     const at = batch.offset(i);
     const bytes = batch.pool.bytes.slice(at, at + batch.length[i]);
-    this.sent.push({ bytes, target: batch.target[i], flow: batch.flow[i] });
+    const vnet = batch.vnet[3 * i] === 0 ? [] : Array.from(batch.vnet.subarray(3 * i, 3 * i + 3));
+    this.sent.push({ bytes, target: batch.target[i], flow: batch.flow[i], vnet });
   }
 
   private fail(target: number, errno: number): void {
