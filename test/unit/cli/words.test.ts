@@ -54,12 +54,77 @@ describe('the words', () => {
     ['vx0 id 42 proxy noproxy', { proxy: false }],
     ['vx0 id 42 noudpcsum', { checksum: false }],
     ['vx0 id 42 nol2miss nol3miss norsc noexternal', { name: 'vx0' }],
+    ['vx0 id 0', { vni: 0 }],
+    ['vx0 id 16777215', { vni: 16_777_215 }],
+    ['vx0 id 42 srcport 50000 50000', { sourcePorts: [50_000, 50_000] }],
+    ['vx0 id 42 maxaddress 7 ttl 9 mtu 1400 ageing 3', { maxAddresses: 7, ttl: 9, mtu: 1400, ageing: 3 }],
+    ['vx0 id 42 df set', { df: true }],
+    ['vx0 id 42 df unset', { df: false }],
+    ['vx0 id 42 reserved_bits kernel', { strictReserved: true }],
+    ['vx0 id 42 suppress proxy nolearning up', { suppress: true, proxy: true, learning: false, up: true }],
+    ['vx0 id 42 nolearning learning', { learning: true }],
+    ['vx0 id 42 --fdb-size 1000', { fdbSize: 1000 }],
+    [
+      'vx0 id 42 dev eth0 remote fe80::1 local fe80::2',
+      { dev: 'eth0', remotes: ['fe80::1'], local: 'fe80::2' },
+    ],
     [
       'vx0 id 42 --transport dgram --log-level debug --offload off',
       { transport: 'dgram', logLevel: 'debug', offload: false },
     ],
   ])('%s', (text, expected) => {
     expect(parse(text)).toMatchObject(expected);
+  });
+
+  it.each([
+    ['', 'NAME is missing'],
+    ['vx0', 'the VNI is missing: id VNI, from 0 to 16777215'],
+    ['id 42', 'NAME is missing'],
+    ['vx0 id', '"id" wants a value behind it'],
+    ['vx0 id 42 srcport 1', '"srcport" wants a value behind it'],
+    ['vx0 id 16777216', 'id "16777216" is not a whole number from 0 to 16777215'],
+    ['vx0 id -1', 'id "-1" is not a whole number'],
+    ['vx0 id 4.2', 'id "4.2" is not a whole number'],
+    ['vx0 id 42 dstport 65536', 'dstport "65536" is not a whole number from 0 to 65535'],
+    ['vx0 id 42 srcport 2 1', 'srcport 2 1: the second must not be smaller than the first'],
+    ['vx0 id 42 remote 10.0.0.256', 'remote "10.0.0.256" is not an IP address'],
+    ['vx0 id 42 remote example.org', 'remote "example.org" is not an IP address'],
+    ['vx0 id 42 remote 239.1.1.1', 'remote "239.1.1.1" is a group; it must be one host'],
+    ['vx0 id 42 remote ff02::1', 'remote "ff02::1" is a group; it must be one host'],
+    ['vx0 id 42 local 0.0.0.0', 'local "0.0.0.0" is no host\'s address'],
+    ['vx0 id 42 remote 10.0.0.1 local fd00::1', '"fd00::1" is IPv6 and others are IPv4'],
+    ['vx0 id 42 remote fe80::1', 'remote "fe80::1" is link-local: it needs dev, and --transport native'],
+    ['vx0 id 42 remote fe80::1 dev eth0 --transport dgram', 'remote "fe80::1" is link-local'],
+    ['vx0 id 42 remote fd00::1 noudpcsum', 'noudpcsum concerns IPv4'],
+    ['vx0 id 42 address 01:00:5e:00:00:01', 'address "01:00:5e:00:00:01" is a group address'],
+    [
+      'vx0 id 42 address 10.0.0.1',
+      'address "10.0.0.1" is neither a MAC (02:00:00:00:00:01) nor an IP with prefix',
+    ],
+    ['vx0 id 42 address 10.0.0.1/33', 'address "10.0.0.1/33" is neither'],
+    ['vx0 id 42 address fd00::1/129', 'address "fd00::1/129" is neither'],
+    ['vx0 id 42 address 10.0.0.1/24/7', 'address "10.0.0.1/24/7" is neither'],
+    ['vx0 id 42 mtu 67', 'mtu "67" is not a whole number from 68 to 65485'],
+    ['vx0 id 42 ttl 256', 'ttl "256" is not a whole number from 0 to 255'],
+    ['vx0 id 42 ttl inherit', 'ttl "inherit" is not a whole number'],
+    ['vx0 id 42 df inherit', 'df "inherit" is not known; it takes set or unset'],
+    ['vx0 id 42 type gre', 'type "gre" is not known; it takes vxlan'],
+    ['vx0 id 42 --transport udp', '--transport "udp" is not known; it takes native or dgram'],
+    [
+      'vx0 id 42 --log-level loud',
+      '--log-level "loud" is not known; it takes error or warn or info or debug',
+    ],
+    ['vx0 id 42 group 239.1.1.1', 'the word "group" is a word of `ip link` that vtep does not carry out'],
+    ['vx0 id 42 l2miss', 'the word "l2miss" is a word of `ip link`'],
+    ['vx0 id 42 vx1', 'the word "vx1" is not known'],
+    ['vx0 id 42 --verbose', 'the word "--verbose" is not known'],
+    ['a/b id 42', 'NAME "a/b" is no name for an interface: 1 to 15 characters, no space, no slash'],
+    ['.. id 42', 'NAME ".." is no name for an interface'],
+    ['sixteen-letters-x id 42', 'NAME "sixteen-letters-x" is no name for an interface'],
+  ])('%s: %s', (text, sentence) => {
+    const words = text === '' ? [] : text.split(' ');
+    expect(() => parseRun(words)).toThrow(UsageError);
+    expect(() => parseRun(words)).toThrow(sentence);
   });
 
   it('any others end in a sentence, never in anything else', () => {
