@@ -5,7 +5,12 @@ import { mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Host } from './netns.ts';
+import { TRANSFER_PORT } from './transfer.ts';
 import { waitFor } from './wait-for.ts';
+
+const CHECKSUMS = ['-o', 'udp.check_checksum:TRUE', '-o', 'tcp.check_checksum:TRUE'];
+/** Random bytes are no protocol: a dissector that takes them for one would put them together for a quarter of an hour. */
+const PLAIN_DATA = ['-d', `tcp.port==${TRANSFER_PORT},data`, '-o', 'tcp.desegment_tcp_streams:FALSE'];
 
 export class Capture {
   readonly file: string;
@@ -40,13 +45,14 @@ export class Capture {
 
   /** The fields of every packet, one row each, as tshark decodes them. */
   tshark(fields: string[], filter = ''): string[][] {
-    const words = ['-n', '-r', this.file, '-o', 'udp.check_checksum:TRUE', '-o', 'tcp.check_checksum:TRUE'];
+    const words = ['-n', '-r', this.file, ...CHECKSUMS, ...PLAIN_DATA];
     const named = fields.flatMap((field) => ['-e', field]);
     const all = [...words, '-T', 'fields', '-E', 'separator=|', ...named, ...(filter ? ['-Y', filter] : [])];
     const out = execFileSync('tshark', all, {
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'ignore'],
       maxBuffer: 1 << 28,
+      timeout: 60_000,
     });
     return out
       .split('\n')

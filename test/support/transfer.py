@@ -1,8 +1,8 @@
-# transfer.py listen|send tcp|udp ADDRESS SIZE [COUNT]: random bytes over the network; both sides print their sha256.
+# transfer.py listen|send tcp|udp ADDRESS PORT SIZE COUNT: random bytes over the network; both sides print their sha256.
 import hashlib, os, socket, sys
 
-role, protocol, address, size = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])
-count = int(sys.argv[5]) if len(sys.argv) > 5 else 1
+role, protocol, address = sys.argv[1:4]
+port, size, count = map(int, sys.argv[4:7])
 family = socket.AF_INET6 if ":" in address else socket.AF_INET
 kind = socket.SOCK_STREAM if protocol == "tcp" else socket.SOCK_DGRAM
 digest = hashlib.sha256()
@@ -12,7 +12,7 @@ s.settimeout(30)
 
 def listen_tcp():
     s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    s.bind((address, 5999))
+    s.bind((address, port))
     s.listen(1)
     print("listening", flush=True)
     peer, _ = s.accept()
@@ -22,7 +22,7 @@ def listen_tcp():
 
 
 def send_tcp():
-    s.connect((address, 5999))
+    s.connect((address, port))
     block = os.urandom(1 << 20)
     left = size
     while left > 0:
@@ -36,7 +36,7 @@ def send_tcp():
 
 # One datagram at a time, each answered: what is lost shows as a timeout, not as luck.
 def listen_udp():
-    s.bind((address, 5999))
+    s.bind((address, port))
     print("listening", flush=True)
     for _ in range(count):
         datagram, sender = s.recvfrom(65536)
@@ -49,7 +49,7 @@ def send_udp():
     for _ in range(count):
         datagram = os.urandom(size)
         digest.update(datagram)
-        s.sendto(datagram, (address, 5999))
+        s.sendto(datagram, (address, port))
         s.recvfrom(16)
 
 

@@ -6,6 +6,7 @@ import { waitFor } from './wait-for.ts';
 
 const SCRIPT = join(import.meta.dirname, 'transfer.py');
 const PYTHON = '/usr/bin/python3';
+export const TRANSFER_PORT = 5999;
 
 export interface Transfer {
   from: Host;
@@ -24,14 +25,15 @@ export async function transfer({
   size,
   count = 1,
 }: Transfer): Promise<[string, string]> {
-  const listener = to.spawn(PYTHON, SCRIPT, 'listen', protocol, address, `${size}`, `${count}`);
+  const words = [protocol, address, `${TRANSFER_PORT}`, `${size}`, `${count}`];
+  const listener = to.spawn(PYTHON, SCRIPT, 'listen', ...words);
   let heard = '';
   listener.stdout?.on('data', (chunk) => {
     heard += chunk;
   });
   await waitFor(() => heard.includes('listening'), 'the receiver');
   const closed = once(listener, 'close');
-  const sent = await from.run(PYTHON, SCRIPT, 'send', protocol, address, `${size}`, `${count}`);
+  const sent = await from.run(PYTHON, SCRIPT, 'send', ...words);
   await closed;
   return [sent.trim(), heard.replace('listening\n', '').trim()];
 }
