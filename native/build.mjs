@@ -28,7 +28,13 @@ function compile(output) {
   const sources = readdirSync(import.meta.dirname).filter((name) => name.endsWith('.c'));
   const flags = '-std=c11 -O2 -Wall -Wextra -fPIC -shared -fvisibility=hidden -pthread'.split(' ');
   if (strict) flags.push('-Werror');
-  if (has('--sanitize')) flags.push('-g', '-fno-omit-frame-pointer', '-fsanitize=address,undefined');
+  if (has('--sanitize'))
+    flags.push(
+      '-g',
+      '-fno-omit-frame-pointer',
+      '-fsanitize=address,undefined',
+      '-fno-sanitize-recover=undefined',
+    );
   const inputs = sources.map((name) => join('native', name));
   const run = spawnSync(compiler, [...words, ...flags, '-I', include_dir, ...inputs, '-o', output], {
     cwd: root,
