@@ -1,5 +1,6 @@
 /** Cutting superframes in C beside the slow twin, byte for byte, through the real sending. */
 import { afterAll, describe, expect, it } from 'vitest';
+import { OFFLOAD_NAMES } from '../../src/memory/offload-counts.ts';
 import { Cutter } from '../support/offload-ports.ts';
 import { build, cut, NO_OFFLOAD, offloadBytes, offloadOf, type Packet } from '../support/offload-twin.ts';
 import { Random, rounds } from '../support/random.ts';
@@ -51,6 +52,11 @@ describe.each([true, false])('cutting, trains %s', (trains) => {
       for (const flow of [0, 1]) expectSame(got[flow], expected[flow]);
       return cases;
     });
+    const [sent, refused] = (['trains', 'trains-refused'] as const).map(
+      (name) => cutter.from.sockets.counts[OFFLOAD_NAMES.indexOf(name)],
+    );
+    expect(sent > 0).toBe(trains);
+    expect(refused).toBe(0);
   });
 
   it.skipIf(WITHOUT_SCAPY)(`makes frames that are right to scapy${SCAPY_NOTE}`, async () => {

@@ -1,13 +1,13 @@
 /** Merging frames in C beside the slow twin, byte for byte, through the real writing. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { OFFLOAD_NAMES, type OffloadName } from '../../src/memory/offload-counts.ts';
 import { Cutter, framePart, Merger, offloadPart } from '../support/offload-ports.ts';
 import { build, merge, offloadBytes, type Packet } from '../support/offload-twin.ts';
 import { Random, rounds } from '../support/random.ts';
-import { damaged, randomBytes, randomPacket, randomTraffic } from '../support/random-packets.ts';
+import { damaged, MTU, randomBytes, randomPacket, randomTraffic } from '../support/random-packets.ts';
 
 const FRAMES = 1_000_000;
 const DAMAGED = 100_000;
-const MTU = 1450;
 const BYTES = randomBytes(new Random(2));
 /** Where a frame says of which flow it is, behind the offload header: the two MACs. */
 const MACS = [10, 22] as const;
@@ -37,6 +37,8 @@ function expectedOf(packets: readonly Packet[]): Map<string, Group> {
   return groups;
 }
 
+const countOf = (name: string) => merger.tap.options.counts[OFFLOAD_NAMES.indexOf(name as OffloadName)];
+
 describe('merging', () => {
   it('writes what the twin writes, each flow in order', { timeout: 120_000 }, async () => {
     await rounds(FRAMES, async (random) => {
@@ -53,6 +55,9 @@ describe('merging', () => {
       expect(written.length).toBe(count);
       return packets.length;
     });
+    const [merged, frames, superframes] = ['merged', 'merged-frames', 'superframes'].map(countOf);
+    expect(frames).toBeGreaterThan(2 * merged);
+    expect(superframes).toBeGreaterThan(0);
   });
 
   it('loses nothing of damaged frames: what it merged can be cut into what it was', {

@@ -1,7 +1,9 @@
 /** Packets and traffic by chance, for the offloads and their twin. */
-import { type Packet, TCP_FLAG } from './offload-twin.ts';
+import { headerLength, ipAt, type Packet, TCP_FLAG } from './offload-twin.ts';
 import type { Random } from './random.ts';
 
+/** Of the link that traffic goes to. */
+export const MTU = 1450;
 const NOTHING = new Uint8Array(0);
 const EDGES_32 = [0, 2 ** 31 - 300, 2 ** 32 - 700];
 
@@ -115,7 +117,11 @@ function randomFlow(random: Random, bytes: Uint8Array, count: number, station: n
   const first: Packet = { ...randomPacket(random, bytes), station };
   first.payload = first.payload.subarray(0, Math.ceil(30_000 / count)); // two such flows may be one
   if (!random.oneIn(10)) Object.assign(first, { flags: TCP_FLAG.ack, ipOptions: NOTHING, extensions: [] });
-  if (random.oneIn(12)) first.checksum = 'unfinished';
+  if (random.oneIn(12)) {
+    first.checksum = 'unfinished';
+    const fits = MTU - (headerLength(first) - ipAt(first));
+    if (random.oneIn(2)) first.payload = bytes.subarray(0, fits + random.between(-1, 1));
+  }
   const events = random.oneIn(3) ? 0 : random.between(2, 12);
   const flow: Packet[] = [];
   for (let next = first; flow.length < count; ) {
