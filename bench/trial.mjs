@@ -4,7 +4,7 @@ import { PerformanceObserver } from 'node:perf_hooks';
 import { setImmediate as turn } from 'node:timers/promises';
 import v8 from 'node:v8';
 import Benchmark from 'benchmark';
-import { raiseInliningBudget } from '../dist/engine/native-engine.js';
+import { tuneCompiler } from '../dist/engine/native-engine.js';
 import { ROWS } from './rows.mjs';
 import { readStreams } from './streams.mjs';
 
@@ -12,7 +12,7 @@ import { readStreams } from './streams.mjs';
 const CHECKED = 100;
 const COUNTED_FRAMES = 2_000_000;
 
-raiseInliningBudget(); // as the worker has it
+tuneCompiler(); // as the worker has it
 const [name, folder] = process.argv.slice(2);
 const row = ROWS[name](readStreams(folder));
 

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "addon.h"
 #include <errno.h>
+#include <sched.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <time.h>
@@ -34,8 +35,24 @@ static napi_value poll_pause(napi_env env, napi_callback_info info) {
   return answer(env, epoll_ctl(int_arg(env, argv[0]), EPOLL_CTL_MOD, int_arg(env, argv[1]), &event) == 0 ? 0 : -errno);
 }
 
-/* pollWait(epoll, ready, milliseconds): fills ready[0] with the monotonic clock in seconds, then (id, events)
- * pairs; their number, or -errno */
+static int64_t microseconds(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+/* Looks again and again for a while before it sleeps: waking up takes longer than all that is done for one frame. */
+static int wait_for_events(int epoll, struct epoll_event *events, int most, int spin) {
+  for (int64_t end = spin > 0 ? microseconds() + spin : 0; end > 0 && microseconds() < end;) {
+    int count = epoll_wait(epoll, events, most, 0);
+    if (count != 0) return count;
+    sched_yield(); /* whoever brings the next frame may need this core */
+  }
+  return epoll_wait(epoll, events, most, -1);
+}
+
+/* pollWait(epoll, ready, spin): waits, at first `spin` microseconds without sleeping; fills ready[0] with the monotonic
+ * clock in seconds, then (id, events) pairs; their number, or -errno */
 static napi_value poll_wait(napi_env env, napi_callback_info info) {
   napi_value argv[3];
   arguments(env, info, 3, argv);
@@ -44,7 +61,7 @@ static napi_value poll_wait(napi_env env, napi_callback_info info) {
   struct epoll_event events[EVENTS_MOST];
   int most = (int)(words.length / 8) - 1;
   if (most > EVENTS_MOST) most = EVENTS_MOST;
-  int count = epoll_wait(int_arg(env, argv[0]), events, most, int_arg(env, argv[2]));
+  int count = wait_for_events(int_arg(env, argv[0]), events, most, int_arg(env, argv[2]));
   if (count < 0) count = errno == EINTR ? 0 : -errno;
   for (int i = 0; i < count; i++) {
     ready[1 + 2 * i] = (int32_t)events[i].data.u32;

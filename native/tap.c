@@ -24,8 +24,6 @@ static int attach(int fd, const char *name, int flags) {
   return ioctl(fd, TUNSETIFF, &request) == 0 ? 0 : -errno;
 }
 
-enum { USO = 0x20 | 0x40 }; /* TUN_F_USO4 | TUN_F_USO6, Linux 6.2 */
-
 static int set_up(int fd, const char *name) {
   int header = VNET_HEADER_LENGTH, little_endian = 1;
   int result = attach(fd, name, IFF_TAP | IFF_NO_PI | IFF_VNET_HDR);
@@ -55,16 +53,11 @@ static napi_value tap_open(napi_env env, napi_callback_info info) {
   return answer(env, fd);
 }
 
-/* tapOffload(fd, wanted?): whether the kernel leaves checksums and segmentation to us. 2: of UDP too, 1: of TCP, 0: none */
+/* tapOffload(fd, bits of TUN_F_*): which checksums and segmentation the kernel leaves to us; 0 or -errno */
 static napi_value tap_offload(napi_env env, napi_callback_info info) {
   napi_value argv[2];
   arguments(env, info, 2, argv);
-  int fd = int_arg(env, argv[0]), wanted = int_arg(env, argv[1]);
-  const unsigned long tcp = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN;
-  if (wanted && ioctl(fd, TUNSETOFFLOAD, tcp | USO) == 0) return answer(env, 2);
-  if (wanted && ioctl(fd, TUNSETOFFLOAD, tcp) == 0) return answer(env, 1);
-  ioctl(fd, TUNSETOFFLOAD, 0UL);
-  return answer(env, 0);
+  return answer(env, ioctl(int_arg(env, argv[0]), TUNSETOFFLOAD, (unsigned long)int_arg(env, argv[1])) == 0 ? 0 : -errno);
 }
 
 /* tapReceive(batch, fd): frames read, or -errno when not even the first could be */

@@ -15,6 +15,7 @@
 enum { OPTION_IPV6 = 1, OPTION_DF = 2, OPTION_NO_CHECKSUM = 4, OPTION_SENDS_ONLY = 8 };
 
 #ifndef UDP_GRO
+#define UDP_SEGMENT 103
 #define UDP_GRO 104
 #endif
 
@@ -66,6 +67,13 @@ static napi_value udp_trains(napi_env env, napi_callback_info info) {
   napi_value argv[1];
   arguments(env, info, 1, argv);
   return answer(env, set(int_arg(env, argv[0]), IPPROTO_UDP, UDP_GRO, 1));
+}
+
+/* udpSegments(fd): whether trains may leave by it (UDP_SEGMENT, Linux 4.18); 0 or -errno */
+static napi_value udp_segments(napi_env env, napi_callback_info info) {
+  napi_value argv[1];
+  arguments(env, info, 1, argv);
+  return answer(env, set(int_arg(env, argv[0]), IPPROTO_UDP, UDP_SEGMENT, 0));
 }
 
 /* udpBuffer(fd, sending): the socket's buffer in bytes, as the kernel granted it */
@@ -186,6 +194,6 @@ static napi_value udp_receive(napi_env env, napi_callback_info info) {
 
 void udp_exports(napi_env env, napi_value exports) {
   static const struct export list[] = {
-      {"udpOpen", udp_open}, {"udpBuffer", udp_buffer}, {"udpTrains", udp_trains}, {"udpEnvelope", udp_envelope}, {"udpReceive", udp_receive}};
+      {"udpOpen", udp_open}, {"udpBuffer", udp_buffer}, {"udpTrains", udp_trains}, {"udpSegments", udp_segments}, {"udpEnvelope", udp_envelope}, {"udpReceive", udp_receive}};
   EXPORT_ALL(env, exports, list);
 }

@@ -2,6 +2,7 @@
 /** The command: one verb, and what to say when it is not that. */
 
 import { readFileSync } from 'node:fs';
+import { OFFLOAD_MEANINGS } from '../control/offloads.ts';
 import { run } from './run.ts';
 import { USAGE, UsageError } from './words.ts';
 
@@ -10,6 +11,11 @@ const HELP = `A userspace VXLAN data plane over TAP.
 ${USAGE}
 
 Carries the frames of the TAP NAME in VXLAN until SIGINT or SIGTERM; SIGUSR2 prints the tables and counters.
+
+--offload takes auto, off, some of these words with commas between, or some not to use (nogso,nolro):
+${Object.entries(OFFLOAD_MEANINGS)
+  .map(([word, meaning]) => `  ${word}  ${meaning}`)
+  .join('\n')}
 `;
 
 function version(): string {

@@ -14,8 +14,8 @@ export async function run(words: string[]): Promise<number> {
     process.once('SIGTERM', () => resolve(undefined));
   });
   const opened = await openLink(options, log);
-  const { name, mtu, link, engine } = opened;
-  const show = () => process.stderr.write(describe(name, link));
+  const { name, mtu, link, engine, offloads } = opened;
+  const show = () => process.stderr.write(describe(name, link, offloads));
   process.on('SIGUSR2', show);
   tellEvents(name, link, log);
   const destinations = `${options.remotes.length} default destination${options.remotes.length === 1 ? '' : 's'}`;

@@ -15,18 +15,19 @@ function fdbLine(name: string, linkPort: number, entry: FdbEntry): string {
 }
 
 /** Traffic always, the rest where there was any. */
-function counterLines(link: Link): string[] {
+function counterLines(link: Link, offloads: readonly string[]): string[] {
   const counters: Record<string, number> = { ...link.counters(), ...link.offloads() };
   const sentences = Object.entries({ ...DROP_REASONS, ...NOTES, ...OFFLOADS });
   return [
     ...TRAFFIC.map((name) => `  ${name}: ${counters[name]}`),
+    ...(offloads.length > 0 ? [`  offloads: ${offloads.join(' ')}`] : []),
     ...sentences
       .filter(([name]) => counters[name] > 0)
       .map(([name, sentence]) => `  ${name}: ${counters[name]} (${sentence})`),
   ];
 }
 
-export function describe(name: string, link: Link): string {
+export function describe(name: string, link: Link, offloads: readonly string[]): string {
   const entries = link.fdb.list().map((entry) => fdbLine(name, link.settings.port, entry));
-  return `${[...entries, ...counterLines(link)].join('\n')}\n`;
+  return `${[...entries, ...counterLines(link, offloads)].join('\n')}\n`;
 }

@@ -3,6 +3,7 @@
 import { isIP, isIPv6 } from 'node:net';
 import { DEFAULT_SETTINGS } from '../control/link.ts';
 import type { LinkOptions } from '../control/link-options.ts';
+import { ALL_OFFLOADS, OFFLOAD_WORDS, type Offloads, parseOffloads } from '../control/offloads.ts';
 import { DEFAULT_RANGE } from '../io/source-ports.ts';
 import { DEFAULT_SIZES } from '../tables/tables.ts';
 import { isMulticast, isUnspecified, parseIp, parseMac } from '../wire/address.ts';
@@ -12,7 +13,7 @@ import { LOG_LEVELS, type LogLevel } from './log.ts';
 export const USAGE = `vtep run NAME id VNI [remote IP]... [local IP] [dev IF] [dstport 4789] [srcport MIN MAX] [ageing S]
          [maxaddress N] [[no]learning] [ttl N] [mtu N] [address MAC|CIDR]... [[no]proxy] [suppress]
          [[no]udpcsum] [df set|unset] [reserved_bits kernel] [up] [--transport native|dgram]
-         [--offload auto|off] [--log-level error|warn|info|debug] [--fdb-size N]`;
+         [--offload auto|off|WORD,...] [--busy-poll US] [--log-level error|warn|info|debug] [--fdb-size N]`;
 
 export interface RunOptions extends LinkOptions {
   logLevel: LogLevel;
@@ -69,6 +70,15 @@ function word<T extends string>(given: string, what: string, allowed: readonly T
   throw new UsageError(`${what} "${given}" is not known; it takes ${allowed.join(' or ')}`);
 }
 
+function offloads(given: string): Offloads {
+  const parsed = parseOffloads(given);
+  if (parsed) return parsed;
+  const words = OFFLOAD_WORDS.join(',');
+  throw new UsageError(
+    `--offload "${given}" is not known; it takes auto, off, some of ${words}, or some of them not: no${OFFLOAD_WORDS[0]},...`,
+  );
+}
+
 const WORDS: Record<string, (options: RunOptions, next: Next) => void> = {
   id: (o, next) => {
     o.vni = whole(next('id'), 'id', 0, MAX_VNI);
@@ -112,7 +122,10 @@ const WORDS: Record<string, (options: RunOptions, next: Next) => void> = {
     o.transport = word(next('--transport'), '--transport', ['native', 'dgram']);
   },
   '--offload': (o, next) => {
-    o.offload = word(next('--offload'), '--offload', ['auto', 'off']) === 'auto';
+    o.offloads = offloads(next('--offload'));
+  },
+  '--busy-poll': (o, next) => {
+    o.busyPoll = whole(next('--busy-poll'), '--busy-poll', 0, 1_000_000);
   },
   '--log-level': (o, next) => {
     o.logLevel = word(next('--log-level'), '--log-level', LOG_LEVELS);
@@ -153,7 +166,8 @@ export function parseRun(words: readonly string[]): RunOptions {
     up: false,
     fdbSize: DEFAULT_SIZES.fdb,
     transport: 'native',
-    offload: true,
+    offloads: ALL_OFFLOADS,
+    busyPoll: 0,
     logLevel: 'info',
   };
   let at = 0;
@@ -193,6 +207,9 @@ function check(o: RunOptions): void {
   const linkLocal = o.remotes.find((each) => /^fe[89ab]/i.test(each));
   if (linkLocal && (o.dev === undefined || o.transport === 'dgram')) {
     throw new UsageError(`remote "${linkLocal}" is link-local: it needs dev, and --transport native`);
+  }
+  if (o.busyPoll > 0 && o.transport === 'dgram') {
+    throw new UsageError("--busy-poll concerns the native transport; node:dgram waits in Node's loop");
   }
   if (v6.length > 0 && !o.checksum) {
     throw new UsageError('noudpcsum concerns IPv4; over IPv6 a datagram without checksum is not sent');

@@ -2,6 +2,7 @@
 
 import type { Mac } from '../wire/address.ts';
 import type { LinkSettings } from './link.ts';
+import type { Offloads } from './offloads.ts';
 
 export interface LinkOptions extends LinkSettings {
   name: string;
@@ -19,8 +20,10 @@ export interface LinkOptions extends LinkSettings {
   up: boolean;
   fdbSize: number;
   transport: 'native' | 'dgram';
-  /** Superframes and trains, where the kernel has them. */
-  offload: boolean;
+  /** Superframes, trains and merging, where the kernel has them. */
+  offloads: Offloads;
+  /** Microseconds that the native transport looks for more before it sleeps. */
+  busyPoll: number;
 }
 
 /** What the operator should know, one sentence each. */

@@ -14,6 +14,7 @@ import { ALL_ZERO } from './fdb.ts';
 import * as host from './host.ts';
 import { Link } from './link.ts';
 import type { LinkOptions, Say } from './link-options.ts';
+import { NO_OFFLOADS, type Offload, OffloadReport, turnOffTap, turnOnTap } from './offloads.ts';
 import { openDgram, openNative } from './underlay.ts';
 
 export interface OpenLink {
@@ -21,6 +22,8 @@ export interface OpenLink {
   readonly mtu: number;
   readonly link: Link;
   readonly engine: Engine;
+  /** In force. */
+  readonly offloads: readonly Offload[];
   /** Stops carrying, and takes away what was made. */
   close(): Promise<void>;
 }
@@ -55,14 +58,15 @@ async function build(options: LinkOptions, undo: Undo, say: Say): Promise<Omit<O
   for (const dst of new Set(remotes)) link.fdb.add(ALL_ZERO, { dst });
 
   const fd = openTap(name);
-  const offloads = options.offload && options.transport === 'native';
+  const offloads = new OffloadReport(options.transport === 'native' ? options.offloads : NO_OFFLOADS);
   const counts = tables.offloads.row(0);
-  const tap = new TapPort({ fd, mtu: tables.links.mtuWord(INDEX), merge: offloads, counts });
+  const tap = new TapPort({ fd, mtu: tables.links.mtuWord(INDEX), merge: offloads.has('lro'), counts });
   undo.push(() => tap.close());
-  if (offloads) turnOn(tap.options.fd, undo, say);
+  turnOnTap(fd, offloads);
+  undo.push(() => turnOffTap(fd));
   const startEngine = await openUnderlay(
     options,
-    { tables, ipv6, tap, device: device?.index ?? 0 },
+    { tables, ipv6, tap, device: device?.index ?? 0, offloads },
     undo,
     say,
   );
@@ -86,7 +90,8 @@ async function build(options: LinkOptions, undo: Undo, say: Say): Promise<Omit<O
   const engine = startEngine();
   undo.push(() => engine.stop());
   await engine.serving;
-  return { name, mtu: own.mtu, link, engine };
+  if (options.transport === 'native') say('info', `offloads: ${offloads}`);
+  return { name, mtu: own.mtu, link, engine, offloads: offloads.inForce };
 }
 
 interface Inside {
@@ -94,6 +99,7 @@ interface Inside {
   ipv6: boolean;
   tap: TapPort;
   device: number;
+  offloads: OffloadReport;
 }
 
 /** Opens what the transport needs now, and returns what starts it later. */
@@ -103,29 +109,22 @@ async function openUnderlay(
   undo: Undo,
   say: Say,
 ): Promise<() => Engine> {
-  const { tables, ipv6, tap, device } = inside;
+  const { tables, ipv6, tap, device, offloads } = inside;
   const route = { link: INDEX, endpoint: endpoint(ipv6, options.port) };
   if (options.transport === 'native') {
-    const sockets = openNative(options, { link: INDEX, device, counts: tap.options.counts, ipv6 }, undo, say);
+    const sockets = openNative(
+      options,
+      { link: INDEX, device, counts: tap.options.counts, ipv6, offloads },
+      undo,
+      say,
+    );
     for (const port of sockets.sourcePorts) tables.own.addPort(port);
-    return () => new NativeEngine(tables, tap.options, sockets, route);
+    return () => new NativeEngine(tables, tap.options, sockets, route, options.busyPoll);
   }
   const udp = await openDgram(options, ipv6);
   undo.push(() => udp.close());
   for (const port of udp.sourcePorts) tables.own.addPort(port);
   return () => new EventedEngine(tables, tap, udp, route, monotonicSeconds);
-}
-
-/** Superframes from the TAP; off again at the end, for whoever attaches to a TAP that outlives us. */
-function turnOn(tapFd: number, undo: Undo, say: Say): void {
-  const level = native().tapOffload(tapFd, 1);
-  undo.push(() => void native().tapOffload(tapFd, 0));
-  const taken = [
-    'nothing: this kernel has none',
-    'checksums and TCP segments',
-    'checksums, TCP and UDP segments',
-  ][level];
-  say('info', `offloads of the TAP: ${taken}`);
 }
 
 function openTap(name: string): number {

@@ -8,6 +8,7 @@ import type { NativeSockets } from '../io/udp-native.ts';
 import { parseIp } from '../wire/address.ts';
 import * as host from './host.ts';
 import type { LinkOptions, Say } from './link-options.ts';
+import { type OffloadReport, turnOnUdp } from './offloads.ts';
 
 const RECEIVE_BUFFER = 16 * 1024 * 1024;
 const SEND_BUFFER = 2 * 1024 * 1024;
@@ -21,6 +22,7 @@ export interface Sender {
   readonly device: number;
   readonly ipv6: boolean;
   readonly counts: Float64Array;
+  readonly offloads: OffloadReport;
 }
 
 /** Native sockets; each stands in `undo` as soon as it is open. */
@@ -31,7 +33,7 @@ export function openNative(
   say: Say,
 ): NativeSockets {
   const addon = native();
-  const { link, device, ipv6, counts } = sender;
+  const { link, device, ipv6, counts, offloads } = sender;
   const receiving = openReceiving(options, ipv6);
   undo.push(() => addon.closeFd(receiving));
   const { sending, sourcePorts } = openSending(options, ipv6);
@@ -42,10 +44,8 @@ export function openNative(
   const envelopes = new Uint8Array(new SharedArrayBuffer(128 * (link + 1)));
   const source = options.local === undefined ? null : (parseIp(options.local) as Int32Array);
   addon.udpEnvelope(envelopes, link, source, device, options.ttl, ipv6 ? 1 : 0);
-  // a train is made by finishing its checksums: without them there is none
-  const trains = options.offload && options.checksum;
-  if (options.offload) addon.udpTrains(receiving);
-  return { receiving, sending, envelopes, sourcePorts, trains, counts };
+  turnOnUdp(receiving, sending[0], options.checksum, offloads);
+  return { receiving, sending, envelopes, sourcePorts, trains: offloads.has('gso'), counts };
 }
 
 /** With a small buffer a burst is lost: at 512 KB a fifth of a TCP flow's rate. */

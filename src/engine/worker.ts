@@ -16,6 +16,8 @@ export interface WorkerPlan {
   readonly tap: TapOptions;
   readonly sockets: NativeSockets;
   readonly wakeFd: number;
+  /** Microseconds to look for more before it sleeps. */
+  readonly busyPoll: number;
   /** Shared: [stop word, rounds]. */
   readonly state: Int32Array;
 }
@@ -53,7 +55,7 @@ export function runWorker(plan: WorkerPlan): string | undefined {
   parentPort?.postMessage('serving');
   const ready = new Int32Array(1 + 2 * 16);
   while (Atomics.load(plan.state, STOP) === 0 && carrier.ended === undefined) {
-    const count = addon.pollWait(epoll, ready, -1);
+    const count = addon.pollWait(epoll, ready, plan.busyPoll);
     if (!carrier.isBlocked) Atomics.add(plan.state, ROUNDS, 1);
     for (let i = 0; i < count; i++) serve(ready[1 + 2 * i], ready[0]);
     if (!carrier.isBlocked) Atomics.add(plan.state, ROUNDS, 1);

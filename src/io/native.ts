@@ -31,7 +31,7 @@ export interface Native {
   ): SenderHandle | number;
   tapOpen(name: string): number;
   tapReceive(batch: BatchHandle, fd: number): number;
-  tapOffload(fd: number, wanted: number): number;
+  tapOffload(fd: number, bits: number): number;
   tapTransmit(
     batch: BatchHandle,
     fd: number,
@@ -53,12 +53,14 @@ export interface Native {
     ipv6: number,
   ): number;
   udpTrains(fd: number): number;
+  udpSegments(fd: number): number;
   udpReceive(batch: BatchHandle, fd: number, messages: number, stats: Float64Array): number;
   udpTransmit(batch: BatchHandle, sender: SenderHandle, from: number, to: number): number;
   pollOpen(): number;
   pollAdd(epoll: number, fd: number, id: number, writable: number): number;
   pollPause(epoll: number, fd: number, id: number, paused: number): number;
-  pollWait(epoll: number, ready: Int32Array, milliseconds: number): number;
+  /** Waits for what is ready, the first `spin` microseconds without sleeping. */
+  pollWait(epoll: number, ready: Int32Array, spin: number): number;
   eventOpen(): number;
   eventRing(fd: number): number;
   eventTake(fd: number): number;

@@ -12,6 +12,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import v8 from 'node:v8';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { DEFAULT_SETTINGS, Link } from '../../dist/control/link.js';
+import { ALL_OFFLOADS, OffloadReport, turnOnTap } from '../../dist/control/offloads.js';
 import { Carrier } from '../../dist/engine/carrier.js';
 import { native } from '../../dist/io/native.js';
 import { TapPort } from '../../dist/io/tap.js';
@@ -34,7 +35,7 @@ function openVtep(tapName, local, remote, batch) {
   tables.links.setMtu(1, 1450);
   const counts = tables.offloads.row(0);
   const fd = addon.tapOpen(tapName);
-  addon.tapOffload(fd, 1);
+  turnOnTap(fd, new OffloadReport(ALL_OFFLOADS));
   const receiving = addon.udpOpen(parseIp(local), 4789, 0, 0, 1 << 22);
   addon.udpTrains(receiving);
   const any = Int32Array.of(0, 0, 0xffff, 0);

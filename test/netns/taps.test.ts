@@ -87,6 +87,17 @@ describe.each(TRANSPORTS)('TAPs, --transport %s', (transport) => {
     await vtep.stop();
   });
 
+  const waits = transport === 'native' ? ['', ' --busy-poll 1000000'] : [''];
+  it.each(waits)('sleeps between frames, unless it is told not to:%s', async (how) => {
+    const vtep = await VtepProcess.start(a, `${words} up address 10.0.0.1/24${how}`);
+    expect(await a.ping('10.0.0.2')).toBe(2);
+    const before = cpuTicks(vtep.pid);
+    await b.ping('10.0.0.1', '-c', '5', '-i', '0.2');
+    // 0.8 s of a core, if it was never given away
+    expect(cpuTicks(vtep.pid) - before < 30).toBe(how === '');
+    await vtep.stop();
+  });
+
   it('leaves no TAP behind after SIGKILL', async () => {
     const vtep = await VtepProcess.start(a, `${words} up`);
     await vtep.stop('SIGKILL');

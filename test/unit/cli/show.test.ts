@@ -14,7 +14,7 @@ describe('the tables and counters', () => {
     w.clock.now = 7;
     w.out(frame(A, B));
     w.clock.now = 9;
-    const lines = shown('vx0', w.vtep).split('\n');
+    const lines = shown('vx0', w.vtep, ['csum', 'gso']).split('\n');
     expect(lines.slice(0, 2)).toEqual([
       '00:00:00:00:00:00 dev vx0 dst 192.0.2.1 used 0/0 self permanent',
       '00:00:00:00:00:00 dev vx0 dst 192.0.2.2 used 0/0 self permanent',
@@ -28,13 +28,14 @@ describe('the tables and counters', () => {
       '  rxBytes: 60',
       '  txFrames: 1',
       '  txBytes: 60',
+      '  offloads: csum gso',
       '  unknown-vni: 1 (no link has this VNI at the port the datagram came to)',
       '',
     ]);
   });
 
   it('of a VTEP that did nothing are its traffic: none', () => {
-    expect(shown('vx0', world().vtep)).toBe('  rxFrames: 0\n  rxBytes: 0\n  txFrames: 0\n  txBytes: 0\n');
+    expect(shown('vx0', world().vtep, [])).toBe('  rxFrames: 0\n  rxBytes: 0\n  txFrames: 0\n  txBytes: 0\n');
   });
 });
 

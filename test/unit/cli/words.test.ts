@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseRun, UsageError } from '../../../src/cli/words.ts';
+import { ALL_OFFLOADS, NO_OFFLOADS } from '../../../src/control/offloads.ts';
 
 const parse = (text: string) => parseRun(text.split(' '));
 
@@ -70,8 +71,13 @@ describe('the words', () => {
     ],
     [
       'vx0 id 42 --transport dgram --log-level debug --offload off',
-      { transport: 'dgram', logLevel: 'debug', offload: false },
+      { transport: 'dgram', logLevel: 'debug', offloads: NO_OFFLOADS },
     ],
+    ['vx0 id 42 --offload auto --busy-poll 50', { offloads: ALL_OFFLOADS, busyPoll: 50 }],
+    ['vx0 id 42 --offload gso,lro', { offloads: { ...NO_OFFLOADS, gso: true, lro: true } }],
+    ['vx0 id 42 --offload uso', { offloads: { ...NO_OFFLOADS, uso: true, csum: true } }],
+    ['vx0 id 42 --offload nogro,nouso', { offloads: { ...ALL_OFFLOADS, gro: false, uso: false } }],
+    ['vx0 id 42 --offload nocsum', { offloads: { ...ALL_OFFLOADS, csum: false, tso: false, uso: false } }],
   ])('%s', (text, expected) => {
     expect(parse(text)).toMatchObject(expected);
   });
@@ -104,6 +110,13 @@ describe('the words', () => {
     ['vx0 id 42 address 10.0.0.1/33', 'address "10.0.0.1/33" is neither'],
     ['vx0 id 42 address fd00::1/129', 'address "fd00::1/129" is neither'],
     ['vx0 id 42 address 10.0.0.1/24/7', 'address "10.0.0.1/24/7" is neither'],
+    [
+      'vx0 id 42 --offload on',
+      '--offload "on" is not known; it takes auto, off, some of csum,tso,uso,gso,gro,lro',
+    ],
+    ['vx0 id 42 --offload gso,nolro', '--offload "gso,nolro" is not known'],
+    ['vx0 id 42 --busy-poll 1000001', '--busy-poll "1000001" is not a whole number from 0 to 1000000'],
+    ['vx0 id 42 --busy-poll 5 --transport dgram', '--busy-poll concerns the native transport'],
     ['vx0 id 42 mtu 67', 'mtu "67" is not a whole number from 68 to 65485'],
     ['vx0 id 42 ttl 256', 'ttl "256" is not a whole number from 0 to 255'],
     ['vx0 id 42 ttl inherit', 'ttl "inherit" is not a whole number'],
