@@ -112,9 +112,8 @@ void describe_run(struct run *r, struct virtio_net_hdr *vnet) {
   offer(vnet, f, r->size);
 }
 
-bool describe_unfinished(const struct frame *f, int mtu, struct virtio_net_hdr *vnet) {
-  int size = mtu - (f->payload - f->ip);
-  bool super = f->end - f->ip > mtu && size > 0 && f->payload < f->end;
+bool describe_unfinished(const struct frame *f, int size, struct virtio_net_hdr *vnet) {
+  bool super = size > 0 && f->end - f->payload > size;
   offer(vnet, f, super ? size : 0);
   return super;
 }

@@ -37,8 +37,8 @@ void describe_run(struct run *r, struct virtio_net_hdr *vnet);
 
 /*
  * The offload header of a frame whose checksum a peer on the same machine left unfinished: over veth the kernel hands
- * us whole superframes of up to 64 KB. True: it is one.
+ * us whole superframes of up to 64 KB, to be cut to `size` bytes of payload each. True: it is one.
  */
-bool describe_unfinished(const struct frame *f, int mtu, struct virtio_net_hdr *vnet);
+bool describe_unfinished(const struct frame *f, int size, struct virtio_net_hdr *vnet);
 
 #endif

@@ -147,7 +147,8 @@ static int find_run(const struct writer *w, const uint8_t *bytes, const struct f
   return -1;
 }
 
-static void put_frame(struct writer *w, const uint8_t *bytes, size_t length, int32_t target, bool merge) {
+/* `size`: of the parts that a UDP superframe was made of, where the peer's kernel told it; else 0. */
+static void put_frame(struct writer *w, const uint8_t *bytes, size_t length, int32_t target, int size, bool merge) {
   struct virtio_net_hdr vnet = {0};
   struct frame f;
   if (!find_headers(bytes, length, &f)) {
@@ -166,7 +167,7 @@ static void put_frame(struct writer *w, const uint8_t *bytes, size_t length, int
   }
   if (state == CHECKSUM_UNFINISHED) {
     w->stats[STAT_UNFINISHED]++;
-    if (describe_unfinished(&f, w->mtu, &vnet)) w->stats[STAT_SUPERFRAMES]++;
+    if (describe_unfinished(&f, size ? size : w->mtu - (f.payload - f.ip), &vnet)) w->stats[STAT_SUPERFRAMES]++;
   }
   write_frame(w, bytes, length, &vnet, target);
 }
@@ -186,7 +187,9 @@ static napi_value tap_transmit(napi_env env, napi_callback_info info) {
     size_t length = (uint32_t)column(b, COLUMN_LENGTH)[i];
     int32_t target = column(b, COLUMN_TARGET)[i];
     const uint8_t *bytes = item_bytes(b, i, length);
-    if (bytes) put_frame(&w, bytes, length, target, merge);
+    const struct virtio_net_hdr *vnet = (const struct virtio_net_hdr *)vnet_of(b, i);
+    int size = vnet->gso_type == VIRTIO_NET_HDR_GSO_UDP_L4 ? vnet->gso_size : 0;
+    if (bytes) put_frame(&w, bytes, length, target, size, merge);
     else fail(&w, target, EFAULT);
   }
   for (int i = 0; i < w.open; i++) write_run(&w, &w.runs[i]);

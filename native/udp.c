@@ -6,6 +6,7 @@
 #include "udp.h"
 #include "addon.h"
 #include "batch.h"
+#include "frame.h"
 #include <errno.h>
 #include <linux/filter.h>
 #include <netinet/udp.h>
@@ -133,8 +134,8 @@ static void take_datagram(struct batch *b, int at, int m, const int32_t *address
   column(b, COLUMN_FROM_PORT)[at] = port;
 }
 
-/* The size of a train's datagrams; that of the message, where it is none. */
-static int train_size(struct msghdr *message, int length) {
+/* The size that came with a message: of a train's datagrams, or of an inner superframe's; that of the message, where none did. */
+static int told_size(struct msghdr *message, int length) {
   for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
     if (c->cmsg_level != IPPROTO_UDP || c->cmsg_type != UDP_GRO) continue;
     int size;
@@ -144,6 +145,15 @@ static int train_size(struct msghdr *message, int length) {
   return length;
 }
 
+/*
+ * Over veth a kernel peer's UDP superframe arrives whole, and the size that is told is that of the inner datagrams: the
+ * frame goes on to the end of the message. Parts of a train end where they should, or inner bytes would become datagrams.
+ */
+static bool is_superframe(const uint8_t *bytes, size_t length) {
+  struct frame f;
+  return length > VXLAN_LENGTH && find_headers(bytes + VXLAN_LENGTH, length - VXLAN_LENGTH, &f) && !f.tcp && (size_t)f.end == length - VXLAN_LENGTH;
+}
+
 /* Takes messages apart until there are no more, or no more items; goes on there at the next call. */
 static int take_apart(struct batch *b, double *stats) {
   int at = 0;
@@ -151,13 +161,19 @@ static int take_apart(struct batch *b, double *stats) {
     struct msghdr *message = &b->messages[b->taken].msg_hdr;
     int32_t address[4];
     int port = read_name(&b->names[b->taken], address);
-    int length = (int)b->messages[b->taken].msg_len, size = train_size(message, length);
+    int length = (int)b->messages[b->taken].msg_len, size = told_size(message, length);
+    struct virtio_net_hdr vnet = {0};
+    if (size < length && is_superframe(message->msg_iov->iov_base, (size_t)length)) {
+      vnet = (struct virtio_net_hdr){.gso_type = VIRTIO_NET_HDR_GSO_UDP_L4, .gso_size = (uint16_t)size};
+      size = length;
+    }
     /* what did not fit its slot is no datagram any more: the data path counts it as too short */
     if (message->msg_flags & MSG_TRUNC) size = length = 0;
     if (size < length && b->taken_bytes == 0) stats[STAT_TRAINS_RECEIVED]++;
     do {
       int rest = length - b->taken_bytes;
       if (size < length) stats[STAT_TRAIN_FRAMES_RECEIVED]++;
+      memcpy(vnet_of(b, at), &vnet, sizeof vnet);
       take_datagram(b, at++, b->taken, address, port, b->taken_bytes, rest < size ? rest : size);
       b->taken_bytes += size;
     } while (b->taken_bytes < length && at < b->capacity);

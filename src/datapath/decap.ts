@@ -73,7 +73,8 @@ function deliver(path: Datapath, batch: Batch, i: number, link: number, now: num
   counters.add(link, RX_FRAMES, 1);
   counters.add(link, RX_BYTES, length);
   if (inbound.count === inbound.capacity) flushInbound(path);
-  inbound.queue(batch.slot[i], batch.start[i] + HEADER_LENGTH, length, link, 0);
+  const item = inbound.queue(batch.slot[i], batch.start[i] + HEADER_LENGTH, length, link, 0);
+  if (batch.vnet[3 * i] !== 0) batch.copyVnet(i, inbound, item);
 }
 
 /** The drop reason of a source that is not believed, or -1; learns one that is. */
