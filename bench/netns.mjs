@@ -1,114 +1,146 @@
-// npm run bench:netns [-- --quick] [--rows a,b] [--rounds N] [--seconds S] [--underlay wire,veth] [--json]: tunnels between
-// two hosts in network namespaces, and how they are beside the kernel's own vxlan. In each round every subject stands on a
-// pair of hosts of its own, and a row measures one after the other; ratios are taken within a round.
+// npm run bench:netns [-- --quick] [--rows a,b] [--rounds N] [--seconds S] [--underlay wire,veth] [--json] [--check]
+// [--svg FILE]: tunnels between two hosts in network namespaces, and how they are beside the kernel's own vxlan. In each
+// round every subject stands on a pair of hosts of its own, and a row measures one after the other; ratios are taken
+// within a round. --check fails when a figure is below half of its floor.
 //
 // `wire` makes the veth do what a cable does: no packet above the MTU, checksums finished. `veth` leaves it as it comes.
+import { writeFileSync } from 'node:fs';
 import { cpus, release } from 'node:os';
+import { parseArgs } from 'node:util';
 import { ENDS } from './netns/ends.mjs';
+import { judge } from './netns/floors.mjs';
 import { compilePackets } from './netns/packets.mjs';
+import { findPeers, versionOf } from './netns/peers.mjs';
+import { picture } from './netns/picture.mjs';
+import { printJson, printTable, printVerdicts } from './netns/report.mjs';
+import { measurementsFor, resultsOf } from './netns/results.mjs';
 import { Rig } from './netns/rig.mjs';
-import { COLUMNS, MEASUREMENTS, ROWS } from './netns/rows.mjs';
+import { COLUMNS, columnsOf, endsOf, MEASUREMENTS, ROWS } from './netns/rows.mjs';
 
-function option(name, otherwise) {
-  const at = process.argv.indexOf(name);
-  return at < 0 ? otherwise : process.argv[at + 1];
+const UNDERLAYS = ['wire', 'veth'];
+
+function readOptions() {
+  const text = (otherwise) => ({ type: 'string', default: otherwise });
+  const flag = { type: 'boolean', default: false };
+  const options = { quick: flag, json: flag, check: flag, rows: text(Object.keys(ROWS).join(',')) };
+  Object.assign(options, { underlay: text(UNDERLAYS.join(',')), svg: { type: 'string' } });
+  Object.assign(options, { rounds: { type: 'string' }, seconds: { type: 'string' } });
+  const { values } = parseArgs({ options });
+  const { quick } = values;
+  return {
+    ...values,
+    rows: listed(values.rows, Object.keys(ROWS), 'row'),
+    underlays: listed(values.underlay, UNDERLAYS, 'underlay'),
+    rounds: Number(values.rounds ?? (quick ? 3 : 5)),
+    seconds: Number(values.seconds ?? (quick ? 1 : 3)),
+    step: quick ? 200 : 400,
+  };
 }
 
-const quick = process.argv.includes('--quick');
-const json = process.argv.includes('--json');
-const rounds = Number(option('--rounds', quick ? '3' : '5'));
-const seconds = Number(option('--seconds', quick ? '1' : '3'));
-const underlays = option('--underlay', 'wire,veth').split(',');
-const chosen = option('--rows', Object.keys(ROWS).join(',')).split(',');
-const unknown = chosen.find((name) => !Object.hasOwn(ROWS, name));
-if (unknown !== undefined) {
-  console.error(`bench: there is no row "${unknown}"; there are ${Object.keys(ROWS).join(', ')}`);
-  process.exit(2);
+function listed(text, known, what) {
+  const names = text.split(',');
+  const unknown = names.find((name) => !known.includes(name));
+  if (unknown !== undefined)
+    throw new Error(`there is no ${what} "${unknown}"; there are ${known.join(', ')}`);
+  return known.filter((name) => names.includes(name));
 }
-const times = { seconds, step: quick ? 250 : 400, pings: seconds * 100 };
 
-/** Each subject on hosts of its own, with the tunnel up. */
-async function putUp(rig, underlay, measurements) {
-  const pairs = {};
-  const all = measurements.flatMap((name) => Object.values(MEASUREMENTS[name].ends));
-  for (const ends of all) {
-    const name = ends.join('-');
-    if (pairs[name]) continue;
-    const [a, b] = await rig.pair(`${Object.keys(pairs).length}`, underlay);
-    await ENDS[ends[1]](b, a);
-    await ENDS[ends[0]](a, b);
-    pairs[name] = [a, b];
+/** Each pair of ends on hosts of its own, with the tunnel up. */
+async function putUp(rig, underlay, pairs) {
+  const hosts = {};
+  for (const [left, right] of pairs) {
+    const name = `${left}-${right}`;
+    if (hosts[name]) continue;
+    const [a, b] = await rig.pair(name, underlay);
+    await ENDS[right](b, a);
+    await ENDS[left](a, b);
+    hosts[name] = [a, b];
   }
-  for (const [name, [a, b]] of Object.entries(pairs)) {
-    await a.run('ping', '-c', '1', '-W', '5', b.address).catch(() => {
-      throw new Error(`no ping through ${name}`);
+  for (const [name, [a, b]] of Object.entries(hosts)) {
+    await a.run('ping', '-c', '1', '-w', '5', b.address).catch((error) => {
+      throw new Error(`no ping through ${name} (${underlay})`, { cause: error });
     });
   }
-  return pairs;
+  return hosts;
 }
 
-/** One round: each measurement, each of its subjects; figures by measurement and column. */
-async function measureRound(rig, underlay, measurements, tell) {
-  const pairs = await putUp(rig, underlay, measurements);
+/** One round: what was measured, by measurement and column. */
+async function measureRound(rig, underlay, options, tell) {
+  const wanted = measurementsFor(options.rows).map((name) => [name, columnsOf(name, underlay, options)]);
+  const pairs = wanted.flatMap(([name, columns]) => columns.map((column) => endsOf(name, column)));
+  const hosts = await putUp(rig, underlay, pairs);
   const round = {};
-  for (const name of measurements) {
-    const { run, ends } = MEASUREMENTS[name];
+  for (const [name, columns] of wanted) {
     round[name] = {};
-    for (const column of Object.keys(ends)) {
+    for (const column of columns) {
       tell(`${name} (${underlay}): ${COLUMNS[column]}`);
-      round[name][column] = await run(pairs[ends[column].join('-')], times);
+      const [a, b] = hosts[endsOf(name, column).join('-')];
+      round[name][column] = await MEASUREMENTS[name].run([a, b], { ...options, column, round });
     }
   }
   await rig.clear();
   return round;
 }
 
-const median = (numbers) => [...numbers].sort((a, b) => a - b)[numbers.length >> 1];
-
-function print(name, underlay, all) {
-  const { what, unit, of, figure } = ROWS[name];
-  console.log(`${name}: ${what} (${underlay})`);
-  for (const column of Object.keys(MEASUREMENTS[of].ends)) {
-    const figures = all.map((round) => figure(round[of][column]));
-    const ratios = all.map((round, i) => figures[i] / figure(round[of].kernel));
-    if (json) {
-      console.log(JSON.stringify({ row: name, underlay, subject: column, unit, figures, ratios }));
-      continue;
+async function measureAll(rig, options) {
+  const { underlays, rounds, rows } = options;
+  const measured = Object.fromEntries(underlays.map((underlay) => [underlay, []]));
+  for (let round = 1; round <= rounds; round++) {
+    for (const underlay of underlays) {
+      const tell = (text) => progress(`round ${round} of ${rounds}: ${text}`);
+      measured[underlay].push(await measureRound(rig, underlay, options, tell));
     }
-    const spread =
-      column === 'kernel'
-        ? ''
-        : `  ${median(ratios).toFixed(2)} (${Math.min(...ratios).toFixed(2)} to ${Math.max(...ratios).toFixed(2)})`;
-    console.log(
-      `  ${COLUMNS[column].padEnd(14)} ${median(figures).toFixed(2).padStart(8)} ${unit.padEnd(6)}${spread}`,
-    );
   }
+  progress('');
+  return underlays.flatMap((underlay) => resultsOf(rows, underlay, measured[underlay]));
 }
 
-function tell(text) {
+function progress(text) {
   if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
+}
+
+function describeMachine({ versions }, { rounds, seconds }) {
+  const iperf3 = versionOf('iperf3', '--version');
+  if (iperf3 === undefined) throw new Error('iperf3 is missing: `apt-get install iperf3`');
+  return {
+    machine: `${cpus()[0].model.trim()}, ${cpus().length} CPUs`,
+    versions: [`Linux ${release()}`, `Node ${process.version}`, iperf3, ...Object.values(versions)].join(
+      ', ',
+    ),
+    method: `median of ${rounds} interleaved rounds, TCP cubic for ${seconds} s; below it: times the kernel (least-most)`,
+  };
+}
+
+async function bench(rig, options) {
+  const peers = findPeers();
+  const machine = describeMachine(peers, options);
+  for (const sentence of peers.absent) {
+    if (process.env.CI === 'true') throw new Error(sentence);
+    console.error(sentence);
+  }
+  compilePackets(rig.folder);
+  const results = await measureAll(rig, { ...options, peers: Object.keys(peers.versions) });
+  const verdicts = judge(results);
+  if (options.json) printJson(machine, results, verdicts);
+  else {
+    console.log(`${Object.values(machine).join('\n')}\n`);
+    printTable(results);
+    console.log();
+    printVerdicts(verdicts);
+  }
+  if (options.svg) writeFileSync(options.svg, picture(machine, results));
+  const far = options.check ? verdicts.filter(({ farOff }) => farOff) : [];
+  for (const { aim, value } of far)
+    console.error(`bench: far from its floor, by more than half: ${aim}, but it is ${value.toFixed(2)}`);
+  if (far.length > 0) process.exitCode = 1;
 }
 
 const rig = new Rig();
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => rig.abort());
 try {
-  const measurements = [...new Set(chosen.map((name) => ROWS[name].of))];
-  compilePackets(rig.folder);
-  console.log(
-    `Node ${process.version}, Linux ${release()}, ${cpus()[0].model.trim()}, ${cpus().length} CPUs`,
-  );
-  for (const underlay of underlays) {
-    const all = [];
-    for (let round = 1; round <= rounds; round++)
-      all.push(
-        await measureRound(rig, underlay, measurements, (text) =>
-          tell(`round ${round} of ${rounds}: ${text}`),
-        ),
-      );
-    tell('');
-    for (const name of chosen) print(name, underlay, all);
-  }
+  await bench(rig, readOptions());
 } catch (error) {
+  progress('');
   console.error(`bench: ${rig.signal.aborted ? 'interrupted' : error.message}`);
   process.exitCode = 1;
 } finally {

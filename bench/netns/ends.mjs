@@ -1,5 +1,6 @@
 // What can stand at an end of the tunnel: each puts `vx0` (or a bridge) with the host's address up.
 import { join } from 'node:path';
+import { fastd, ovs } from './peers.mjs';
 import { untilSaid } from './rig.mjs';
 
 const MAIN = join(import.meta.dirname, '..', '..', 'dist', 'cli', 'main.js');
@@ -25,4 +26,6 @@ export const ENDS = {
   native: vtep('--transport', 'native'),
   plain: vtep('--transport', 'native', '--offload', 'off'),
   dgram: vtep('--transport', 'dgram'),
+  ovs,
+  fastd,
 };

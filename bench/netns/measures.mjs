@@ -24,7 +24,8 @@ export async function tcp([a, b], { flows, seconds }) {
 }
 
 /** Milliseconds of an answer, 10 ms apart: half of them were as quick as p50, 99 of 100 as p99. */
-export async function ping([a, b], { pings }) {
+export async function ping([a, b], { seconds }) {
+  const pings = seconds * 100;
   const { stdout } = await a.run('ping', '-i', '0.01', '-c', `${pings}`, '-W', '2', b.address);
   const times = Array.from(stdout.matchAll(/time=([\d.]+) ms/g), ([, time]) => Number(time));
   if (times.length < pings * 0.9) throw new Error(`${times.length} of ${pings} pings came back`);
@@ -33,10 +34,10 @@ export async function ping([a, b], { pings }) {
 }
 
 /** The same while one TCP flow runs. */
-export async function pingUnderLoad(hosts, { pings }) {
+export async function pingUnderLoad(hosts, { seconds }) {
   const [measured] = await Promise.all([
-    ping(hosts, { pings }),
-    tcp(hosts, { flows: 1, seconds: Math.ceil(pings / 100) }),
+    ping(hosts, { seconds }),
+    tcp(hosts, { flows: 1, seconds: seconds + 1 }),
   ]);
   return measured;
 }

@@ -129,7 +129,7 @@ export async function untilSaid(child, text, what) {
   if (!child.said.includes(text)) throw new Error(`${what} ended: ${child.said.trim()}`);
 }
 
-async function until(condition, what) {
+export async function until(condition, what) {
   for (const end = Date.now() + 10_000; Date.now() < end; await pause(5)) if (await condition()) return;
   throw new Error(`waited 10 s in vain for ${what}`);
 }

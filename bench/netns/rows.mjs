@@ -1,75 +1,106 @@
 // What is measured, between whom, and which figure of it makes a row.
 import { bestRate, ping, pingUnderLoad, tcp } from './measures.mjs';
+import { overload } from './overload.mjs';
 
-/** The columns of the table, and who stands at both ends (the first sends) unless a measurement says otherwise. */
+/** The columns of the table: who stands at both ends. All are measured against the kernel. */
 export const COLUMNS = {
   kernel: 'kernel',
   native: 'native',
   plain: 'offloads off',
   dgram: 'dgram',
+  ovs: 'OVS userspace',
+  fastd: 'fastd null',
 };
 
-/** For each column who stands at a and at b. */
-const both = (...names) => Object.fromEntries(names.map((name) => [name, [name, name]]));
+const TWO = ['kernel', 'native'];
+const OURS = [...TWO, 'plain', 'dgram'];
+const PEERS = ['ovs', 'fastd'];
 
+const tcpFlows =
+  (flows) =>
+  (hosts, { seconds }) =>
+    tcp(hosts, { flows, seconds });
+const packetFlows =
+  (flows) =>
+  (hosts, { step }) =>
+    bestRate(hosts, { flows, milliseconds: step });
+
+/**
+ * `columns` on either underlay, `peers` on veth besides; `ends` where not both are the column's own (the first sends);
+ * `after` names what must have been measured before in the same round; `quick`, where less is wanted then.
+ */
 export const MEASUREMENTS = {
-  tcp1: {
-    run: (hosts, { seconds }) => tcp(hosts, { flows: 1, seconds }),
-    ends: both('kernel', 'native', 'plain', 'dgram'),
-  },
-  tcp4: { run: (hosts, { seconds }) => tcp(hosts, { flows: 4, seconds }), ends: both('kernel', 'native') },
-  receives: {
-    run: (hosts, { seconds }) => tcp(hosts, { flows: 1, seconds }),
-    ends: { ...both('kernel'), native: ['kernel', 'native'] },
-  },
-  sends: {
-    run: (hosts, { seconds }) => tcp(hosts, { flows: 1, seconds }),
-    ends: { ...both('kernel'), native: ['native', 'kernel'] },
-  },
+  tcp1: { run: tcpFlows(1), columns: OURS, peers: PEERS, quick: { veth: [...TWO, ...PEERS] } },
+  tcp4: { run: tcpFlows(4), columns: TWO },
+  receives: { run: tcpFlows(1), columns: TWO, ends: { native: ['kernel', 'native'] } },
+  sends: { run: tcpFlows(1), columns: TWO, ends: { native: ['native', 'kernel'] } },
   udp64: {
-    run: (hosts, { step }) => bestRate(hosts, { flows: 1, milliseconds: step }),
-    ends: both('kernel', 'native', 'plain', 'dgram'),
+    run: packetFlows(1),
+    columns: OURS,
+    peers: PEERS,
+    quick: { wire: TWO, veth: [...TWO, ...PEERS] },
   },
-  udp64x4: {
-    run: (hosts, { step }) => bestRate(hosts, { flows: 4, milliseconds: step }),
-    ends: both('kernel', 'native'),
+  udp64x4: { run: packetFlows(4), columns: TWO, quick: { veth: [] } },
+  ping: { run: ping, columns: OURS, quick: { wire: TWO, veth: [] } },
+  loaded: { run: pingUnderLoad, columns: TWO, quick: { veth: [] } },
+  overload: {
+    run: (hosts, { seconds, column, round: { udp64x4: best } }) =>
+      overload(hosts, { seconds, rate: 2 * best.native.delivered, best: best[column].delivered }),
+    columns: TWO,
+    after: 'udp64x4',
+    quick: { veth: [] },
   },
-  ping: {
-    run: (hosts, { pings }) => ping(hosts, { pings }),
-    ends: both('kernel', 'native', 'plain', 'dgram'),
-  },
-  loaded: { run: (hosts, { pings }) => pingUnderLoad(hosts, { pings }), ends: both('kernel', 'native') },
 };
 
-/** In the order of the table. */
+const gigabits = { unit: 'Gbit/s', figure: (measured) => measured.gigabits };
+const packets = { unit: 'kpps', figure: (measured) => measured.delivered / 1000 };
+
+/** In the order of the table; `less` is better in some. */
 export const ROWS = {
-  tcp1: { what: 'TCP, 1 flow', unit: 'Gbit/s', of: 'tcp1', figure: ({ gigabits }) => gigabits },
-  tcp4: { what: 'TCP, 4 flows', unit: 'Gbit/s', of: 'tcp4', figure: ({ gigabits }) => gigabits },
-  receives: {
-    what: 'TCP, the kernel sends',
-    unit: 'Gbit/s',
-    of: 'receives',
-    figure: ({ gigabits }) => gigabits,
+  tcp1: { what: 'TCP, 1 flow', of: 'tcp1', ...gigabits },
+  tcp4: { what: 'TCP, 4 flows', of: 'tcp4', ...gigabits },
+  receives: { what: 'TCP, the kernel sends', of: 'receives', ...gigabits },
+  sends: { what: 'TCP, the kernel receives', of: 'sends', ...gigabits },
+  udp64: { what: 'UDP of 64 bytes, 1 flow', of: 'udp64', ...packets },
+  udp64x4: { what: 'UDP of 64 bytes, 4 flows', of: 'udp64x4', ...packets },
+  overload: {
+    what: 'share left at twice the rate',
+    of: 'overload',
+    unit: '%',
+    figure: ({ share }) => share * 100,
   },
-  sends: {
-    what: 'TCP, the kernel receives',
-    unit: 'Gbit/s',
-    of: 'sends',
-    figure: ({ gigabits }) => gigabits,
+  cpu: { what: 'CPU seconds for a GB of tcp1', of: 'tcp1', unit: 's', less: true, figure: ({ cpu }) => cpu },
+  ping: { what: 'ping p50, idle', of: 'ping', unit: 'us', less: true, figure: ({ p50 }) => p50 * 1000 },
+  loaded: {
+    what: 'ping p99 while TCP runs',
+    of: 'loaded',
+    unit: 'us',
+    less: true,
+    figure: ({ p99 }) => p99 * 1000,
   },
-  cpu: { what: 'CPU of the machine for a GB, in tcp1', unit: 's', of: 'tcp1', figure: ({ cpu }) => cpu },
-  udp64: {
-    what: 'UDP of 64 bytes, 1 flow, best rate',
-    unit: 'kpps',
-    of: 'udp64',
-    figure: ({ delivered }) => delivered / 1e3,
+  growth: {
+    what: 'memory gained in overload',
+    of: 'overload',
+    unit: 'MB',
+    less: true,
+    figure: (m) => m.growth,
   },
-  udp64x4: {
-    what: 'UDP of 64 bytes, 4 flows, best rate',
-    unit: 'kpps',
-    of: 'udp64x4',
-    figure: ({ delivered }) => delivered / 1e3,
+  answer: {
+    what: 'SIGUSR2 answered in overload',
+    of: 'overload',
+    unit: 'ms',
+    less: true,
+    figure: (m) => m.answer,
   },
-  ping: { what: 'ping p50, 10 ms apart', unit: 'us', of: 'ping', figure: ({ p50 }) => p50 * 1000 },
-  loaded: { what: 'ping p99 while TCP runs', unit: 'us', of: 'loaded', figure: ({ p99 }) => p99 * 1000 },
 };
+
+/** The columns of a measurement in this run. */
+export function columnsOf(name, underlay, { quick, peers }) {
+  const { columns, peers: others = [], quick: fewer = {} } = MEASUREMENTS[name];
+  const all = underlay === 'veth' ? [...columns, ...others] : columns;
+  const wanted = (quick && fewer[underlay]) || all;
+  return wanted.filter((column) => !PEERS.includes(column) || peers.includes(column));
+}
+
+/** What stands at a and at b. */
+export const endsOf = (name, column) => MEASUREMENTS[name].ends?.[column] ?? [column, column];
