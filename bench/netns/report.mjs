@@ -2,7 +2,7 @@
 import { median, ratios } from './results.mjs';
 import { COLUMNS, ROWS } from './rows.mjs';
 
-const LABEL = 25;
+const LABEL = 27;
 const NARROW = 8;
 const WIDE = 16;
 

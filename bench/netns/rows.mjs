@@ -64,12 +64,12 @@ export const ROWS = {
   udp64: { what: 'UDP of 64 bytes, 1 flow', of: 'udp64', ...packets },
   udp64x4: { what: 'UDP of 64 bytes, 4 flows', of: 'udp64x4', ...packets },
   overload: {
-    what: 'share left at twice the rate',
+    what: 'kept at twice the rate',
     of: 'overload',
     unit: '%',
     figure: ({ share }) => share * 100,
   },
-  cpu: { what: 'CPU seconds for a GB of tcp1', of: 'tcp1', unit: 's', less: true, figure: ({ cpu }) => cpu },
+  cpu: { what: 'CPU seconds a GB, tcp1', of: 'tcp1', unit: 's', less: true, figure: ({ cpu }) => cpu },
   ping: { what: 'ping p50, idle', of: 'ping', unit: 'us', less: true, figure: ({ p50 }) => p50 * 1000 },
   loaded: {
     what: 'ping p99 while TCP runs',
@@ -79,14 +79,14 @@ export const ROWS = {
     figure: ({ p99 }) => p99 * 1000,
   },
   growth: {
-    what: 'memory gained in overload',
+    what: 'memory gained, overload',
     of: 'overload',
     unit: 'MB',
     less: true,
     figure: (m) => m.growth,
   },
   answer: {
-    what: 'SIGUSR2 answered in overload',
+    what: 'SIGUSR2 answer, overload',
     of: 'overload',
     unit: 'ms',
     less: true,
