@@ -19,16 +19,14 @@
 static int attach(int fd, const char *name, int flags) {
   struct ifreq request;
   memset(&request, 0, sizeof request);
-  strncpy(request.ifr_name, name, IFNAMSIZ - 1);
+  memcpy(request.ifr_name, name, strnlen(name, IFNAMSIZ - 1));
   request.ifr_flags = (short)flags;
   return ioctl(fd, TUNSETIFF, &request) == 0 ? 0 : -errno;
 }
 
-static int set_up(int fd, const char *name) {
+static int set_up(int fd, const char *name, bool queues) {
   int header = VNET_HEADER_LENGTH, little_endian = 1;
-  int result = attach(fd, name, IFF_TAP | IFF_NO_PI | IFF_VNET_HDR);
-  if (result == -EINVAL) /* an existing device of several queues wants the word */
-    result = attach(fd, name, IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | IFF_MULTI_QUEUE);
+  int result = attach(fd, name, IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | (queues ? IFF_MULTI_QUEUE : 0));
   if (result < 0) return result;
   if (ioctl(fd, TUNSETVNETHDRSZ, &header) != 0) return -errno;
   if (ioctl(fd, TUNSETVNETLE, &little_endian) != 0) return -errno;
@@ -36,16 +34,16 @@ static int set_up(int fd, const char *name) {
   return 0;
 }
 
-/* tapOpen(name): fd or -errno */
+/* tapOpen(name, one of several queues?): fd or -errno; EINVAL also where the device that is there has not the kind of queue */
 static napi_value tap_open(napi_env env, napi_callback_info info) {
-  napi_value argv[1];
+  napi_value argv[2];
   char name[IFNAMSIZ] = "";
   size_t length;
-  arguments(env, info, 1, argv);
+  arguments(env, info, 2, argv);
   napi_get_value_string_utf8(env, argv[0], name, sizeof name, &length);
   int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
   if (fd < 0) return answer(env, -errno);
-  int result = set_up(fd, name);
+  int result = set_up(fd, name, int_arg(env, argv[1]) != 0);
   if (result < 0) {
     close(fd);
     return answer(env, result);

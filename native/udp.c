@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { OPTION_IPV6 = 1, OPTION_DF = 2, OPTION_NO_CHECKSUM = 4, OPTION_SENDS_ONLY = 8 };
+enum { OPTION_IPV6 = 1, OPTION_DF = 2, OPTION_NO_CHECKSUM = 4, OPTION_SENDS_ONLY = 8, OPTION_SHARES = 16 };
 
 #ifndef UDP_GRO
 #define UDP_SEGMENT 103
@@ -35,6 +35,7 @@ static int configure(int fd, int options, int buffer) {
                                      : (v6 ? IPV6_PMTUDISC_INTERFACE : IP_PMTUDISC_INTERFACE);
   int result = v6 ? set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1) : 0;
   if (result == 0) result = v6 ? set(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, discover) : set(fd, IPPROTO_IP, IP_MTU_DISCOVER, discover);
+  if (result == 0 && options & OPTION_SHARES) result = set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
   if (result == 0 && options & OPTION_NO_CHECKSUM) result = set(fd, SOL_SOCKET, SO_NO_CHECK, 1);
   if (result == 0 && options & OPTION_SENDS_ONLY) {
     struct sock_filter nothing = BPF_STMT(BPF_RET | BPF_K, 0);
@@ -61,6 +62,13 @@ static napi_value udp_open(napi_env env, napi_callback_info info) {
   if (result == 0 && bind(fd, (struct sockaddr *)&name, length) != 0) result = -errno;
   if (result < 0) close(fd);
   return answer(env, result < 0 ? result : fd);
+}
+
+/* udpShare(fd): sockets that share may now be bound beside this one (SO_REUSEPORT); 0 or -errno */
+static napi_value udp_share(napi_env env, napi_callback_info info) {
+  napi_value argv[1];
+  arguments(env, info, 1, argv);
+  return answer(env, set(int_arg(env, argv[0]), SOL_SOCKET, SO_REUSEPORT, 1));
 }
 
 /* udpTrains(fd): lets the kernel hand over trains of equal datagrams whole (UDP_GRO, Linux 5.0); 0 or -errno */
@@ -210,6 +218,6 @@ static napi_value udp_receive(napi_env env, napi_callback_info info) {
 
 void udp_exports(napi_env env, napi_value exports) {
   static const struct export list[] = {
-      {"udpOpen", udp_open}, {"udpBuffer", udp_buffer}, {"udpTrains", udp_trains}, {"udpSegments", udp_segments}, {"udpEnvelope", udp_envelope}, {"udpReceive", udp_receive}};
+      {"udpOpen", udp_open}, {"udpBuffer", udp_buffer}, {"udpShare", udp_share}, {"udpTrains", udp_trains}, {"udpSegments", udp_segments}, {"udpEnvelope", udp_envelope}, {"udpReceive", udp_receive}};
   EXPORT_ALL(env, exports, list);
 }

@@ -14,13 +14,13 @@ export async function run(words: string[]): Promise<number> {
     process.once('SIGTERM', () => resolve(undefined));
   });
   const opened = await openLink(options, log);
-  const { name, mtu, link, engine, offloads } = opened;
+  const { name, mtu, workers, link, engine, offloads } = opened;
   const show = () => process.stderr.write(describe(name, link, offloads));
   process.on('SIGUSR2', show);
   tellEvents(name, link, log);
   const destinations = `${options.remotes.length} default destination${options.remotes.length === 1 ? '' : 's'}`;
   process.stdout.write(
-    `vtep: ${name} ready: vni ${options.vni}, port ${options.port}, mtu ${mtu}, ${destinations}\n`,
+    `vtep: ${name} ready: vni ${options.vni}, port ${options.port}, mtu ${mtu}, ${destinations}${workers > 1 ? `, ${workers} workers` : ''}\n`,
   );
   const failure = await Promise.race([signalled, engine.ended]);
   await opened.close();

@@ -24,7 +24,12 @@ function counterLines(link: Link, offloads: readonly string[]): string[] {
     ...sentences
       .filter(([name]) => counters[name] > 0)
       .map(([name, sentence]) => `  ${name}: ${counters[name]} (${sentence})`),
+    ...link.countersOfWorkers().map(workerLine),
   ];
+}
+
+function workerLine(counters: Record<string, number>, worker: number): string {
+  return `  worker ${worker + 1}: ${TRAFFIC.map((name) => `${name} ${counters[name]}`).join(', ')}`;
 }
 
 export function describe(name: string, link: Link, offloads: readonly string[]): string {

@@ -5,7 +5,7 @@ import { DEFAULT_SETTINGS } from '../control/link.ts';
 import type { LinkOptions } from '../control/link-options.ts';
 import { ALL_OFFLOADS, OFFLOAD_WORDS, type Offloads, parseOffloads } from '../control/offloads.ts';
 import { DEFAULT_RANGE } from '../io/source-ports.ts';
-import { DEFAULT_SIZES } from '../tables/tables.ts';
+import { DEFAULT_SIZES, WORKERS_MOST } from '../tables/tables.ts';
 import { isMulticast, isUnspecified, parseIp, parseMac } from '../wire/address.ts';
 import { MAX_VNI } from '../wire/vxlan.ts';
 import { LOG_LEVELS, type LogLevel } from './log.ts';
@@ -13,7 +13,8 @@ import { LOG_LEVELS, type LogLevel } from './log.ts';
 export const USAGE = `vtep run NAME id VNI [remote IP]... [local IP] [dev IF] [dstport 4789] [srcport MIN MAX] [ageing S]
          [maxaddress N] [[no]learning] [ttl N] [mtu N] [address MAC|CIDR]... [[no]proxy] [suppress]
          [[no]udpcsum] [df set|unset] [reserved_bits kernel] [up] [--transport native|dgram]
-         [--offload auto|off|WORD,...] [--busy-poll US] [--log-level error|warn|info|debug] [--fdb-size N]`;
+         [--offload auto|off|WORD,...] [--workers N|auto] [--busy-poll US] [--log-level error|warn|info|debug]
+         [--fdb-size N]`;
 
 export interface RunOptions extends LinkOptions {
   logLevel: LogLevel;
@@ -127,6 +128,10 @@ const WORDS: Record<string, (options: RunOptions, next: Next) => void> = {
   '--busy-poll': (o, next) => {
     o.busyPoll = whole(next('--busy-poll'), '--busy-poll', 0, 1_000_000);
   },
+  '--workers': (o, next) => {
+    const value = next('--workers');
+    o.workers = value === 'auto' ? value : whole(value, '--workers', 1, WORKERS_MOST);
+  },
   '--log-level': (o, next) => {
     o.logLevel = word(next('--log-level'), '--log-level', LOG_LEVELS);
   },
@@ -166,6 +171,7 @@ export function parseRun(words: readonly string[]): RunOptions {
     up: false,
     fdbSize: DEFAULT_SIZES.fdb,
     transport: 'native',
+    workers: 1,
     offloads: ALL_OFFLOADS,
     busyPoll: 0,
     logLevel: 'info',
@@ -210,6 +216,9 @@ function check(o: RunOptions): void {
   }
   if (o.busyPoll > 0 && o.transport === 'dgram') {
     throw new UsageError("--busy-poll concerns the native transport; node:dgram waits in Node's loop");
+  }
+  if (o.transport === 'dgram' && o.workers !== 1 && o.workers !== 'auto') {
+    throw new UsageError(`--workers ${o.workers} needs --transport native: node:dgram has one thread`);
   }
   if (v6.length > 0 && !o.checksum) {
     throw new UsageError('noudpcsum concerns IPv4; over IPv6 a datagram without checksum is not sent');

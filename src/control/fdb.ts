@@ -1,6 +1,7 @@
 /** The verbs of one link's forwarding table, as `bridge fdb` has them. */
 
 import { FDB_FLAG } from '../tables/fdb.ts';
+import { REMOTES_BUSY } from '../tables/remotes.ts';
 import type { Tables } from '../tables/tables.ts';
 import { formatIp, formatMac, type Mac, parseIp, parseMac } from '../wire/address.ts';
 
@@ -108,15 +109,11 @@ export class LinkFdb {
     const ip = parseIp(dst);
     if (!ip) throw new Error(`dst "${dst}" is not an IP address, such as 192.0.2.1 or 2001:db8::1`);
     const [a0, a1, a2, a3] = ip;
-    const remote = remotes.acquire(
-      this.link,
-      a0,
-      a1,
-      a2,
-      a3,
-      port ?? links.port(this.link),
-      links.vni(this.link),
-    );
+    const listens = port ?? links.port(this.link);
+    let remote = REMOTES_BUSY;
+    while (remote === REMOTES_BUSY) {
+      remote = remotes.acquire(this.link, a0, a1, a2, a3, listens, links.vni(this.link));
+    }
     if (remote < 0) throw new Error(`no room for the remote ${dst}: ${remotes.capacity} are in use (ENOSPC)`);
     return remote;
   }

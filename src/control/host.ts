@@ -11,6 +11,8 @@ export interface Device {
   mtu: number;
   mac: string;
   up: boolean;
+  /** Of a TAP that was made for several queues: how many are held now. */
+  queues?: number;
 }
 
 interface IpLink {
@@ -18,6 +20,7 @@ interface IpLink {
   mtu: number;
   address?: string;
   flags: string[];
+  linkinfo?: { info_data?: { multi_queue?: boolean; numqueues?: number } };
 }
 
 interface IpRoute {
@@ -38,10 +41,16 @@ function json<T>(...words: string[]): T[] {
 }
 
 export function device(name: string): Device | undefined {
-  const [link] = json<IpLink>('link', 'show', 'dev', name);
-  return (
-    link && { index: link.ifindex, mtu: link.mtu, mac: link.address ?? '', up: link.flags.includes('UP') }
-  );
+  const [link] = json<IpLink>('-d', 'link', 'show', 'dev', name);
+  if (!link) return undefined;
+  const { multi_queue: isSeveral, numqueues } = link.linkinfo?.info_data ?? {};
+  return {
+    index: link.ifindex,
+    mtu: link.mtu,
+    mac: link.address ?? '',
+    up: link.flags.includes('UP'),
+    ...(isSeveral && { queues: numqueues ?? 0 }),
+  };
 }
 
 /** The way to a remote: the source it would be sent from, the device it leaves by, and what the way carries. */

@@ -20,6 +20,8 @@ export interface LinkOptions extends LinkSettings {
   up: boolean;
   fdbSize: number;
   transport: 'native' | 'dgram';
+  /** Threads that carry frames. */
+  workers: number | 'auto';
   /** Superframes, trains and merging, where the kernel has them. */
   offloads: Offloads;
   /** Microseconds that the native transport looks for more before it sleeps. */

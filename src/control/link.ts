@@ -94,6 +94,13 @@ export class Link extends EventEmitter<LinkEvents> {
     return own;
   }
 
+  /** The same for each worker alone, where there are several. */
+  countersOfWorkers(): Record<CounterName, number>[] {
+    const { counters } = this.tables;
+    if (counters.workers === 1) return [];
+    return Array.from({ length: counters.workers }, (_, worker) => counters.read(this.index, worker));
+  }
+
   /** What the offloads have done, by name (`OFFLOADS`). */
   offloads(): Record<OffloadName, number> {
     return this.tables.offloads.read();

@@ -1,11 +1,9 @@
 /** Opens all that one link of this host needs, in order; undone in the reverse order, also when a later step fails. */
 
 import { isIPv6 } from 'node:net';
-import { getSystemErrorName } from 'node:util';
 import { type Engine, monotonicSeconds } from '../engine/engine.ts';
 import { EventedEngine } from '../engine/evented-engine.ts';
 import { NativeEngine } from '../engine/native-engine.ts';
-import { native } from '../io/native.ts';
 import { TapPort } from '../io/tap.ts';
 import { endpoint } from '../tables/links.ts';
 import { DEFAULT_SIZES, Tables } from '../tables/tables.ts';
@@ -15,11 +13,13 @@ import * as host from './host.ts';
 import { Link } from './link.ts';
 import type { LinkOptions, Say } from './link-options.ts';
 import { NO_OFFLOADS, type Offload, OffloadReport, turnOffTap, turnOnTap } from './offloads.ts';
+import { openTap } from './open-tap.ts';
 import { openDgram, openNative } from './underlay.ts';
 
 export interface OpenLink {
   readonly name: string;
   readonly mtu: number;
+  readonly workers: number;
   readonly link: Link;
   readonly engine: Engine;
   /** In force. */
@@ -49,38 +49,36 @@ async function build(options: LinkOptions, undo: Undo, say: Say): Promise<Omit<O
   const { name, dev, remotes, local } = options;
   const device = dev === undefined ? undefined : host.device(dev);
   if (dev !== undefined && !device) throw new Error(`dev "${dev}" is no interface of this namespace`);
-  const existed = host.device(name) !== undefined;
+  const existing = host.device(name);
   const route = remotes.length > 0 ? host.route(remotes[0], dev) : undefined;
   const ipv6 = isIPv6(remotes[0] ?? local ?? '');
 
-  const tables = new Tables(Tables.allocate({ ...DEFAULT_SIZES, fdb: options.fdbSize }));
+  const queues = openTap(options, existing, say);
+  const workers = queues.length;
+  const tables = new Tables(Tables.allocate({ ...DEFAULT_SIZES, fdb: options.fdbSize, workers }));
+  const offloads = new OffloadReport(options.transport === 'native' ? options.offloads : NO_OFFLOADS);
+  const taps = queues.map((fd, worker) => {
+    const counts = tables.offloads.row(worker);
+    return new TapPort({ fd, mtu: tables.links.mtuWord(INDEX), merge: offloads.has('lro'), counts });
+  });
+  for (const tap of taps) undo.push(() => tap.close());
+  turnOnTap(queues[0], offloads);
+  undo.push(() => turnOffTap(queues[0]));
   const link = new Link(tables, INDEX, options, ipv6, monotonicSeconds);
   for (const dst of new Set(remotes)) link.fdb.add(ALL_ZERO, { dst });
-
-  const fd = openTap(name);
-  const offloads = new OffloadReport(options.transport === 'native' ? options.offloads : NO_OFFLOADS);
-  const counts = tables.offloads.row(0);
-  const tap = new TapPort({ fd, mtu: tables.links.mtuWord(INDEX), merge: offloads.has('lro'), counts });
-  undo.push(() => tap.close());
-  turnOnTap(fd, offloads);
-  undo.push(() => turnOffTap(fd));
-  const startEngine = await openUnderlay(
-    options,
-    { tables, ipv6, tap, device: device?.index ?? 0, offloads },
-    undo,
-    say,
-  );
+  const inside = { tables, ipv6, taps, device: device?.index ?? 0, offloads };
+  const startEngine = await openUnderlay(options, inside, undo, say);
 
   const overhead = ipv6 ? 70 : 50;
   const mtu = options.mtu ?? (device?.mtu ?? route?.mtu ?? 1500 + overhead) - overhead;
-  const mac = options.mac ?? (existed ? undefined : derivedMac(local ?? route?.source, options));
+  const mac = options.mac ?? (existing ? undefined : derivedMac(local ?? route?.source, options));
   const wanted = {
     ...options,
     mtu,
     mtuAsked: options.mtu !== undefined,
     mac: mac && formatMac(mac.high, mac.low),
   };
-  const own = host.setUp(wanted, existed ? undo : [], (sentence) => say('warn', sentence));
+  const own = host.setUp(wanted, existing ? undo : [], (sentence) => say('warn', sentence));
   const ownMac = parseMac(own.mac);
   if (ownMac) tables.links.setMac(INDEX, ownMac.high, ownMac.low);
   tables.links.setMtu(INDEX, own.mtu);
@@ -91,13 +89,14 @@ async function build(options: LinkOptions, undo: Undo, say: Say): Promise<Omit<O
   undo.push(() => engine.stop());
   await engine.serving;
   if (options.transport === 'native') say('info', `offloads: ${offloads}`);
-  return { name, mtu: own.mtu, link, engine, offloads: offloads.inForce };
+  return { name, mtu: own.mtu, workers, link, engine, offloads: offloads.inForce };
 }
 
 interface Inside {
   tables: Tables;
   ipv6: boolean;
-  tap: TapPort;
+  /** A queue for each worker. */
+  taps: readonly TapPort[];
   device: number;
   offloads: OffloadReport;
 }
@@ -109,38 +108,19 @@ async function openUnderlay(
   undo: Undo,
   say: Say,
 ): Promise<() => Engine> {
-  const { tables, ipv6, tap, device, offloads } = inside;
+  const { tables, ipv6, taps, device, offloads } = inside;
   const route = { link: INDEX, endpoint: endpoint(ipv6, options.port) };
   if (options.transport === 'native') {
-    const sockets = openNative(
-      options,
-      { link: INDEX, device, counts: tap.options.counts, ipv6, offloads },
-      undo,
-      say,
-    );
-    for (const port of sockets.sourcePorts) tables.own.addPort(port);
-    return () => new NativeEngine(tables, tap.options, sockets, route, options.busyPoll);
+    const counts = taps.map((tap) => tap.options.counts);
+    const sockets = openNative(options, { link: INDEX, device, counts, ipv6, offloads }, undo, say);
+    for (const port of sockets[0].sourcePorts) tables.own.addPort(port);
+    const ports = taps.map((tap, worker) => ({ tap: tap.options, sockets: sockets[worker] }));
+    return () => new NativeEngine(tables, ports, route, options.busyPoll);
   }
   const udp = await openDgram(options, ipv6);
   undo.push(() => udp.close());
   for (const port of udp.sourcePorts) tables.own.addPort(port);
-  return () => new EventedEngine(tables, tap, udp, route, monotonicSeconds);
-}
-
-function openTap(name: string): number {
-  const fd = native().tapOpen(name);
-  if (fd >= 0) return fd;
-  const code = getSystemErrorName(fd);
-  if (code === 'EACCES')
-    throw new Error('/dev/net/tun may not be opened (EACCES): `chmod 0666 /dev/net/tun` allows it');
-  if (code === 'ENOENT')
-    throw new Error('/dev/net/tun is missing (ENOENT): load the tun module, `modprobe tun`');
-  const hints: Record<string, string> = {
-    EPERM: `this user may not open the TAP; root prepares one by \`ip tuntap add dev ${name} mode tap user ${process.getuid?.()}\``,
-    EBUSY: 'another process holds it',
-    EINVAL: 'an interface of this name is there, and it is no TAP',
-  };
-  throw new Error(`the TAP ${name} cannot be opened (${code})${hints[code] ? `: ${hints[code]}` : ''}`);
+  return () => new EventedEngine(tables, taps[0], udp, route, monotonicSeconds);
 }
 
 /** The same VTEP has the same address after a restart: peers keep it in their ARP tables. */

@@ -1,5 +1,6 @@
 /** Opens the side that faces the remotes: sockets for the worker, or node:dgram. */
 
+import { fchownSync } from 'node:fs';
 import { getSystemErrorName } from 'node:util';
 import { native } from '../io/native.ts';
 import { SENDING_SOCKETS, spread } from '../io/source-ports.ts';
@@ -12,7 +13,7 @@ import { type OffloadReport, turnOnUdp } from './offloads.ts';
 
 const RECEIVE_BUFFER = 16 * 1024 * 1024;
 const SEND_BUFFER = 2 * 1024 * 1024;
-const OPTION = { ipv6: 1, df: 2, noChecksum: 4, sendsOnly: 8 };
+const OPTION = { ipv6: 1, df: 2, noChecksum: 4, sendsOnly: 8, shares: 16 };
 const ANY_V4 = Int32Array.of(0, 0, 0xffff, 0);
 const ANY_V6 = new Int32Array(4);
 
@@ -21,31 +22,42 @@ export interface Sender {
   /** Interface that datagrams leave by; 0: the route's. */
   readonly device: number;
   readonly ipv6: boolean;
-  readonly counts: Float64Array;
+  /** Of each worker. */
+  readonly counts: readonly Float64Array[];
   readonly offloads: OffloadReport;
 }
 
-/** Native sockets; each stands in `undo` as soon as it is open. */
+/**
+ * Native sockets for each worker; each stands in `undo` as soon as it is open. A worker has a socket of its own to
+ * receive from, those that send are for all: a flow has one source port, whoever carries it.
+ */
 export function openNative(
   options: LinkOptions,
   sender: Sender,
   undo: (() => void)[],
   say: Say,
-): NativeSockets {
+): NativeSockets[] {
   const addon = native();
   const { link, device, ipv6, counts, offloads } = sender;
-  const receiving = openReceiving(options, ipv6);
-  undo.push(() => addon.closeFd(receiving));
+  const receivers = openReceiving(options, ipv6, counts.length, undo);
   const { sending, sourcePorts } = openSending(options, ipv6);
   undo.push(() => {
     for (const fd of sending) addon.closeFd(fd);
   });
-  sayBuffer(addon.udpBuffer(receiving, 0), say);
+  sayBuffer(addon.udpBuffer(receivers[0], 0), say);
   const envelopes = new Uint8Array(new SharedArrayBuffer(128 * (link + 1)));
   const source = options.local === undefined ? null : (parseIp(options.local) as Int32Array);
   addon.udpEnvelope(envelopes, link, source, device, options.ttl, ipv6 ? 1 : 0);
-  turnOnUdp(receiving, sending[0], options.checksum, offloads);
-  return { receiving, sending, envelopes, sourcePorts, trains: offloads.has('gso'), counts };
+  for (const receiving of receivers) turnOnUdp(receiving, sending[0], options.checksum, offloads);
+  const trains = offloads.has('gso');
+  return receivers.map((receiving, worker) => ({
+    receiving,
+    sending,
+    envelopes,
+    sourcePorts,
+    trains,
+    counts: counts[worker],
+  }));
 }
 
 /** With a small buffer a burst is lost: at 512 KB a fifth of a TCP flow's rate. */
@@ -58,12 +70,35 @@ function sayBuffer(granted: number, say: Say): void {
   );
 }
 
-function openReceiving(options: LinkOptions, ipv6: boolean): number {
-  const address =
-    options.local === undefined ? (ipv6 ? ANY_V6 : ANY_V4) : (parseIp(options.local) as Int32Array);
-  const fd = native().udpOpen(address, options.port, 0, ipv6 ? OPTION.ipv6 : 0, RECEIVE_BUFFER);
-  if (fd >= 0) return fd;
-  throw new Error(bindSentence(options, getSystemErrorName(fd)));
+/**
+ * A socket for each worker on the one port, among which the kernel spreads the flows (SO_REUSEPORT). The first is
+ * bound as one that shares with nobody: if the port is in use, that is told, by whomever it is used. Further sockets
+ * join only when they are of the same user, so in the end all are given to a user that nobody is (Linux 4.10).
+ */
+function openReceiving(options: LinkOptions, ipv6: boolean, count: number, undo: (() => void)[]): number[] {
+  const addon = native();
+  const any = ipv6 ? ANY_V6 : ANY_V4;
+  const address = options.local === undefined ? any : (parseIp(options.local) as Int32Array);
+  const fds: number[] = [];
+  while (fds.length < count) {
+    const flags = (ipv6 ? OPTION.ipv6 : 0) | (fds.length > 0 ? OPTION.shares : 0);
+    const fd = addon.udpOpen(address, options.port, 0, flags, RECEIVE_BUFFER);
+    if (fd < 0) throw new Error(bindSentence(options, getSystemErrorName(fd)));
+    undo.push(() => addon.closeFd(fd));
+    fds.push(fd);
+    if (fds.length === 1 && count > 1) addon.udpShare(fd);
+  }
+  if (count > 1) fds.forEach(closeToOthers);
+  return fds;
+}
+
+const NOBODYS_UID = 0x7ffffffe;
+
+/** Only root may: beside an ordinary user's vtep, that user's other programs can still ask to share its port. */
+function closeToOthers(fd: number): void {
+  try {
+    fchownSync(fd, NOBODYS_UID, -1);
+  } catch {}
 }
 
 /** A UDP socket has one source port: a fixed set on free ports of the range, of which the flow hash picks one. */

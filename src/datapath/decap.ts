@@ -10,6 +10,7 @@ import { COUNTER } from '../tables/counters.ts';
 import { EVENT } from '../tables/events.ts';
 import { FDB_FLAG } from '../tables/fdb.ts';
 import { LINK_FLAG } from '../tables/links.ts';
+import { REMOTES_BUSY } from '../tables/remotes.ts';
 import * as ethernet from '../wire/ethernet.ts';
 import * as vxlan from '../wire/vxlan.ts';
 import { type Datapath, flushInbound } from './datapath.ts';
@@ -21,6 +22,7 @@ const UNKNOWN_VNI = COUNTER['unknown-vni'];
 const { HEADER_LENGTH, hasVni, hasReservedBits, readVni } = vxlan;
 const { isGroup, readSourceHigh, readSourceLow } = ethernet;
 const { learning: LEARNING, suppress: SUPPRESS, strictReserved: STRICT_RESERVED } = LINK_FLAG;
+const { learned: LEARNED } = FDB_FLAG;
 const SHORTEST = HEADER_LENGTH + ethernet.HEADER_LENGTH;
 
 export function decap(path: Datapath, batch: Batch, endpoint: number, now: number): void {
@@ -93,17 +95,16 @@ function checkSource(
   if (isGroup(high) || (high === 0 && low === 0)) return COUNTER['bad-source-mac'];
   if (high === links.macHigh(link) && low === links.macLow(link)) return COUNTER['own-mac'];
   if (!(links.flags(link) & LEARNING)) return -1;
-  const entry = fdb.find(link, high, low);
-  if (entry < 0) {
+  const known = fdb.lookUpSource(link, high, low);
+  if (known < 0) {
     learn(path, batch, i, high, low, link, now);
     return -1;
   }
-  const remote = fdb.remote(entry);
-  if (remotes.hasAddress(remote, batch.from0[i], batch.from1[i], batch.from2[i], batch.from3[i])) {
-    fdb.touchUpdated(entry, now);
+  if (remotes.hasAddress(known >>> 8, batch.from0[i], batch.from1[i], batch.from2[i], batch.from3[i])) {
+    fdb.confirmSource(now);
     return -1;
   }
-  if (fdb.flags(entry) & (FDB_FLAG.static | FDB_FLAG.permanent)) return COUNTER['static-mac-elsewhere'];
+  if (!(known & LEARNED)) return COUNTER['static-mac-elsewhere'];
   move(path, batch, i, high, low, link, now);
   return -1;
 }
@@ -131,12 +132,15 @@ function learn(
   // another thread may have learned it since we looked
   const known = locked && fdb.find(link, high, low) >= 0;
   const done = locked && !known && fdb.insert(link, high, low, remote, FDB_FLAG.learned, now) >= 0;
+  // told under the lock, so that what happens to one address is told in order
+  if (done) events.push(EVENT.learn, link, high, low, remote);
   if (locked) fdb.table.unlock();
-  if (done) return events.push(EVENT.learn, link, high, low, remote);
+  if (done) return;
   if (remote >= 0) remotes.release(remote);
   links.returnAddress(link);
-  if (!known)
-    counters.add(link, locked || remote < 0 ? COUNTER['learn-table-full'] : COUNTER['learn-busy'], 1);
+  if (known) return;
+  const busy = remote === REMOTES_BUSY || (remote >= 0 && !locked);
+  counters.add(link, busy ? COUNTER['learn-busy'] : COUNTER['learn-table-full'], 1);
 }
 
 function move(
@@ -150,13 +154,19 @@ function move(
 ): void {
   const { fdb, remotes, counters, events } = path.tables;
   const remote = acquireSource(path, batch, i, link);
-  if (remote < 0) return counters.add(link, COUNTER['learn-table-full'], 1);
+  if (remote < 0) {
+    const busy = remote === REMOTES_BUSY;
+    return counters.add(link, busy ? COUNTER['learn-busy'] : COUNTER['learn-table-full'], 1);
+  }
   const locked = fdb.table.tryLock();
+  // another thread may have moved it, forgotten it or made it static since we looked
   const entry = locked ? fdb.find(link, high, low) : -1;
-  const before = entry < 0 ? remote : fdb.remote(entry);
-  if (entry >= 0) fdb.moveTo(entry, remote, now);
+  const before = entry >= 0 && fdb.flags(entry) & LEARNED ? fdb.remote(entry) : remote;
+  if (before !== remote) {
+    fdb.moveTo(entry, remote, now);
+    events.push(EVENT.move, link, high, low, remote);
+  }
   if (locked) fdb.table.unlock();
   remotes.release(before);
-  if (entry >= 0) events.push(EVENT.move, link, high, low, remote);
-  else if (!locked) counters.add(link, COUNTER['learn-busy'], 1);
+  if (!locked) counters.add(link, COUNTER['learn-busy'], 1);
 }

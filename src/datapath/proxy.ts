@@ -34,12 +34,12 @@ export function proxyArp(path: Datapath, batch: Batch, i: number, link: number):
   const asked = isWhole(view, at, batch.length[i]) && arp.readOperation(view, request) === arp.REQUEST;
   const ip = asked ? arp.readTargetIp(view, request) : 0;
   if (asked && isAskable(ip)) {
-    const neighbor = neighbors.findIpv4(link, ip);
-    if (neighbor >= 0 && !(neighbors.flags(neighbor) & NEIGHBOR_UNRESOLVED)) {
-      reply(path, batch, i, link, neighbors.macHigh(neighbor), neighbors.macLow(neighbor));
+    const isKnown = neighbors.lookUpIpv4(link, ip);
+    if (isKnown && !(neighbors.flags & NEIGHBOR_UNRESOLVED)) {
+      reply(path, batch, i, link, neighbors.macHigh, neighbors.macLow);
       return true;
     }
-    if (neighbor < 0) events.push(EVENT.l3miss, link, 0, 0, 0, 0, 0xffff, ip);
+    if (!isKnown) events.push(EVENT.l3miss, link, 0, 0, 0, 0, 0xffff, ip);
   }
   if (!(links.flags(link) & LINK_FLAG.proxy)) return false;
   counters.add(link, COUNTER['proxy-unanswered'], 1);

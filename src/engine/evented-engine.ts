@@ -12,6 +12,7 @@ const BATCHES_A_TURN = 4;
 export class EventedEngine implements Engine {
   readonly ended: Promise<string | undefined>;
   readonly serving = Promise.resolve();
+  private readonly tables: Tables;
   private readonly carrier: Carrier;
   private readonly clock: () => number;
   private readonly housekeeping: Housekeeping;
@@ -21,9 +22,10 @@ export class EventedEngine implements Engine {
   private stopped = false;
 
   constructor(tables: Tables, tap: Port, udp: UnderlayPort, route: Route, clock: () => number) {
+    this.tables = tables;
     this.carrier = new Carrier(tables, tap, udp, route);
     this.clock = clock;
-    this.housekeeping = new Housekeeping(tables, () => (this.carrier.isBlocked ? 1 : 0));
+    this.housekeeping = new Housekeeping(tables);
     this.ended = new Promise((resolve) => {
       this.end = resolve;
     });
@@ -44,6 +46,7 @@ export class EventedEngine implements Engine {
   /** One turn: what waits, up to a few batches each way. Returns how many frames and datagrams that were. */
   turn(): number {
     const now = this.clock();
+    this.tables.rounds.begin();
     this.carrier.flush();
     let carried = 0;
     for (let i = 0; i < BATCHES_A_TURN; i++) {
@@ -51,6 +54,7 @@ export class EventedEngine implements Engine {
       if (batch === 0) break;
       carried += batch;
     }
+    if (!this.carrier.isBlocked) this.tables.rounds.end();
     return carried;
   }
 

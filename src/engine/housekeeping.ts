@@ -9,15 +9,12 @@ const NEIGHBOR_AGEING = 600;
 
 export class Housekeeping {
   private readonly tables: Tables;
-  private readonly rounds: () => number;
-  private seenRound = 0;
-  /** Remotes that nobody held at the last tick. */
-  private unheld: number[] = [];
+  /** Remotes forgotten at an earlier tick, and the rounds at that time. */
+  private forgotten: number[] = [];
+  private since: number[] = [];
 
-  /** `rounds`: odd while a worker carries or holds frames, and another number at its next round. */
-  constructor(tables: Tables, rounds: () => number) {
+  constructor(tables: Tables) {
     this.tables = tables;
-    this.rounds = rounds;
   }
 
   tick(now: number): void {
@@ -32,8 +29,8 @@ export class Housekeeping {
     for (const entry of fdb.entries()) {
       if (!this.isOld(entry, now)) continue;
       const link = fdb.link(entry);
-      const remote = fdb.remote(entry);
       fdb.table.lock();
+      const remote = fdb.remote(entry);
       const still = this.isOld(entry, now);
       if (still) events.push(EVENT.expire, link, fdb.macHigh(entry), fdb.macLow(entry), remote);
       if (still) fdb.remove(entry);
@@ -50,16 +47,12 @@ export class Housekeeping {
     return (fdb.flags(entry) & FDB_FLAG.learned) !== 0 && ageing > 0 && now - fdb.updated(entry) > ageing;
   }
 
-  /** A worker may still hold the index of a remote in a batch: its place is free after a quiescent point. */
+  /** Remotes that nobody holds are forgotten; a worker may still have one in a batch, so its place is free later. */
   private giveAwayRemotes(): void {
-    const { remotes } = this.tables;
-    const round = this.rounds();
-    if (this.seenRound % 2 === 0 || round !== this.seenRound) {
-      for (const remote of this.unheld) remotes.forget(remote);
-      this.unheld = [];
-    }
-    if (this.unheld.length > 0) return;
-    this.unheld = [...remotes.all()].filter((remote) => !remotes.isHeld(remote));
-    this.seenRound = round;
+    const { remotes, rounds } = this.tables;
+    if (!rounds.havePassed(this.since)) return;
+    for (const remote of this.forgotten) remotes.reuse(remote);
+    this.forgotten = [...remotes.all()].filter((remote) => !remotes.isHeld(remote) && remotes.forget(remote));
+    this.since = rounds.now();
   }
 }

@@ -1,16 +1,14 @@
-/** Starts and ends a worker over descriptors that the control thread has opened. */
+/** Starts and ends the workers, over descriptors that the control thread has opened. */
 
 import { once } from 'node:events';
 import { setFlagsFromString } from 'node:v8';
 import { Worker } from 'node:worker_threads';
 import { native } from '../io/native.ts';
-import type { TapOptions } from '../io/tap.ts';
-import type { NativeSockets } from '../io/udp-native.ts';
 import type { Tables } from '../tables/tables.ts';
 import type { Route } from './carrier.ts';
 import { type Engine, monotonicSeconds } from './engine.ts';
 import { Housekeeping } from './housekeeping.ts';
-import { ROUNDS, STOP, type WorkerPlan } from './worker.ts';
+import type { WorkerPlan, WorkerPorts } from './worker.ts';
 
 const STOP_DEADLINE_MS = 3000;
 
@@ -27,41 +25,64 @@ export function tuneCompiler(): void {
 export class NativeEngine implements Engine {
   readonly ended: Promise<string | undefined>;
   readonly serving: Promise<void>;
-  private readonly worker: Worker;
-  private readonly plan: WorkerPlan;
+  private readonly crew: readonly Hand[];
+  private readonly stopWord = new Int32Array(new SharedArrayBuffer(4));
   private readonly timer: NodeJS.Timeout;
 
-  constructor(tables: Tables, tap: TapOptions, sockets: NativeSockets, route: Route, busyPoll: number) {
-    const wakeFd = native().eventOpen();
-    if (wakeFd < 0) throw new Error(`no eventfd can be opened (errno ${-wakeFd})`);
-    const state = new Int32Array(new SharedArrayBuffer(8));
-    this.plan = { tables: tables.memory, route, tap, sockets, wakeFd, busyPoll, state };
+  /** A worker for each of `ports`. */
+  constructor(tables: Tables, ports: readonly WorkerPorts[], route: Route, busyPoll: number) {
     tuneCompiler();
-    this.worker = new Worker(new URL('./worker.js', import.meta.url), { workerData: this.plan });
-    this.ended = new Promise((resolve) => {
-      this.worker.on('message', (message) => {
-        if (message === 'events') tables.events.ring();
-        else if (message !== 'serving') resolve(message.ended);
-      });
-      this.worker.on('error', (error) => resolve(`the data plane ended: ${error.message}`));
-      this.worker.on('exit', () => resolve(undefined));
+    const { stopWord } = this;
+    const wakeFds = ports.map(openWake);
+    this.crew = ports.map((own, worker) => {
+      const wakeFd = wakeFds[worker];
+      const plan = { ...own, worker, tables: tables.memory, route, wakeFd, busyPoll, stop: stopWord };
+      return start(plan, () => tables.events.ring());
     });
-    this.serving = Promise.race([once(this.worker, 'message'), this.ended]).then(() => {});
-    const housekeeping = new Housekeeping(tables, () => Atomics.load(state, ROUNDS));
+    this.ended = Promise.race(this.crew.map(({ ended }) => ended));
+    const all = Promise.all(this.crew.map(({ serving }) => serving));
+    this.serving = Promise.race([all, this.ended]).then(() => {});
+    const housekeeping = new Housekeeping(tables);
     this.timer = setInterval(() => housekeeping.tick(monotonicSeconds()), 1000).unref();
   }
 
-  /** `terminate` would hang while the worker waits in the kernel: a word, a ring, and a deadline. */
+  /** `terminate` would hang while a worker waits in the kernel: a word, a ring, and a deadline. */
   async stop(): Promise<void> {
     clearInterval(this.timer);
-    Atomics.store(this.plan.state, STOP, 1);
-    native().eventRing(this.plan.wakeFd);
+    Atomics.store(this.stopWord, 0, 1);
+    for (const { wakeFd } of this.crew) native().eventRing(wakeFd);
     let timer: NodeJS.Timeout | undefined;
     const deadline = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, STOP_DEADLINE_MS);
     });
-    await Promise.race([this.ended, deadline]);
+    await Promise.race([Promise.all(this.crew.map(({ ended }) => ended)), deadline]);
     clearTimeout(timer);
-    native().closeFd(this.plan.wakeFd);
+    for (const { wakeFd } of this.crew) native().closeFd(wakeFd);
   }
+}
+
+/** A worker as the control thread has it. */
+interface Hand {
+  readonly wakeFd: number;
+  readonly serving: Promise<unknown>;
+  readonly ended: Promise<string | undefined>;
+}
+
+function start(plan: WorkerPlan, ring: () => void): Hand {
+  const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData: plan });
+  const ended = new Promise<string | undefined>((resolve) => {
+    worker.on('message', (message) => {
+      if (message === 'events') ring();
+      else if (message !== 'serving') resolve(message.ended);
+    });
+    worker.on('error', (error) => resolve(`the data plane ended: ${error.message}`));
+    worker.on('exit', () => resolve(undefined));
+  });
+  return { wakeFd: plan.wakeFd, serving: once(worker, 'message'), ended };
+}
+
+function openWake(): number {
+  const fd = native().eventOpen();
+  if (fd < 0) throw new Error(`no eventfd can be opened (errno ${-fd})`);
+  return fd;
 }

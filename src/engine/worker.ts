@@ -10,21 +10,23 @@ import { type NativeSockets, NativeUdpPort } from '../io/udp-native.ts';
 import { Tables, type TablesMemory } from '../tables/tables.ts';
 import { Carrier, type Route } from './carrier.ts';
 
-export interface WorkerPlan {
-  readonly tables: TablesMemory;
-  readonly route: Route;
+/** What a worker has for itself: a queue of the TAP, and a socket to receive from; it sends by sockets of all. */
+export interface WorkerPorts {
   readonly tap: TapOptions;
   readonly sockets: NativeSockets;
+}
+
+export interface WorkerPlan extends WorkerPorts {
+  /** Which of the workers it is, from 0 on. */
+  readonly worker: number;
+  readonly tables: TablesMemory;
+  readonly route: Route;
   readonly wakeFd: number;
   /** Microseconds to look for more before it sleeps. */
   readonly busyPoll: number;
-  /** Shared: [stop word, rounds]. */
-  readonly state: Int32Array;
+  /** One word, shared: not 0 when all are to end. */
+  readonly stop: Int32Array;
 }
-
-export const STOP = 0;
-/** Odd, and still, while a batch is carried or waits to leave: the control thread sees quiescent points by it. */
-export const ROUNDS = 1;
 
 const TAP = 1;
 const UDP = 2;
@@ -33,7 +35,7 @@ const WRITABLE = 4;
 
 export function runWorker(plan: WorkerPlan): string | undefined {
   const addon = native();
-  const tables = new Tables(plan.tables);
+  const tables = new Tables(plan.tables, plan.worker);
   tables.events.ring = () => parentPort?.postMessage('events');
   const udp = new NativeUdpPort(plan.sockets);
   const carrier = new Carrier(tables, new TapPort(plan.tap), udp, plan.route);
@@ -54,11 +56,11 @@ export function runWorker(plan: WorkerPlan): string | undefined {
   };
   parentPort?.postMessage('serving');
   const ready = new Int32Array(1 + 2 * 16);
-  while (Atomics.load(plan.state, STOP) === 0 && carrier.ended === undefined) {
+  while (Atomics.load(plan.stop, 0) === 0 && carrier.ended === undefined) {
     const count = addon.pollWait(epoll, ready, plan.busyPoll);
-    if (!carrier.isBlocked) Atomics.add(plan.state, ROUNDS, 1);
+    tables.rounds.begin();
     for (let i = 0; i < count; i++) serve(ready[1 + 2 * i], ready[0]);
-    if (!carrier.isBlocked) Atomics.add(plan.state, ROUNDS, 1);
+    if (!carrier.isBlocked) tables.rounds.end();
   }
   addon.closeFd(epoll);
   return carrier.ended;

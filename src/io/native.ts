@@ -29,7 +29,7 @@ export interface Native {
     stats: Float64Array,
     trains: number,
   ): SenderHandle | number;
-  tapOpen(name: string): number;
+  tapOpen(name: string, oneOfSeveral: number): number;
   tapReceive(batch: BatchHandle, fd: number): number;
   tapOffload(fd: number, bits: number): number;
   tapTransmit(
@@ -52,6 +52,7 @@ export interface Native {
     ttl: number,
     ipv6: number,
   ): number;
+  udpShare(fd: number): number;
   udpTrains(fd: number): number;
   udpSegments(fd: number): number;
   udpReceive(batch: BatchHandle, fd: number, messages: number, stats: Float64Array): number;

@@ -1,7 +1,7 @@
 /**
  * Counters, and the one table of why a frame did not arrive: a symbol, and a sentence for whoever reads it.
- * A row a link and worker in one Float64Array, each row written by its worker alone; readers add them up.
- * Row 0 takes what belongs to no link.
+ * A row a link, link 0's for what belongs to none; an array of rows for each worker, which nobody else writes.
+ * Readers add them up.
  */
 
 export const TRAFFIC = ['rxFrames', 'rxBytes', 'txFrames', 'txBytes'] as const;
@@ -53,25 +53,30 @@ export const COUNTER = Object.fromEntries(NAMES.map((name, at) => [name, at])) a
 
 export class Counters {
   readonly values: Float64Array;
+  private readonly ofWorkers: readonly Float64Array[];
 
-  constructor(memory: Float64Array) {
-    this.values = memory;
+  constructor(memory: readonly Float64Array[], worker = 0) {
+    this.ofWorkers = memory;
+    this.values = memory[worker];
   }
 
-  static allocate(links: number): Float64Array {
-    return new Float64Array(new SharedArrayBuffer(8 * COUNTERS_PER_ROW * (links + 1)));
+  static allocate(links: number, workers = 1): Float64Array[] {
+    const bytes = 8 * COUNTERS_PER_ROW * (links + 1);
+    return Array.from({ length: workers }, () => new Float64Array(new SharedArrayBuffer(bytes)));
+  }
+
+  get workers(): number {
+    return this.ofWorkers.length;
   }
 
   add(link: number, counter: number, by: number): void {
     this.values[link * COUNTERS_PER_ROW + counter] += by;
   }
 
-  /** All of a link's counters by name; those at zero too. */
-  read(link: number): Record<CounterName, number> {
-    const row = link * COUNTERS_PER_ROW;
-    return Object.fromEntries(NAMES.map((name, at) => [name, this.values[row + at]])) as Record<
-      CounterName,
-      number
-    >;
+  /** All of a link's counters by name; those at zero too. Of all workers, or of one. */
+  read(link: number, worker?: number): Record<CounterName, number> {
+    const rows = worker === undefined ? this.ofWorkers : [this.ofWorkers[worker]];
+    const sum = (at: number) => rows.reduce((total, row) => total + row[link * COUNTERS_PER_ROW + at], 0);
+    return Object.fromEntries(NAMES.map((name, at) => [name, sum(at)])) as Record<CounterName, number>;
   }
 }

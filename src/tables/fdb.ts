@@ -7,9 +7,12 @@
  *   word 2   remote << 8 | flags
  *   word 3   when it was last confirmed by a received frame, in seconds of the engine's clock
  *   word 4   when a frame last went there
+ *
+ * Words 3 and 4 are written without the lock, by where the entry stood a moment before: one that has just taken its
+ * place then looks as if it were in use, and ages a little later.
  */
 
-import { OpenTable, type OpenTableMemory } from './open-table.ts';
+import { OpenTable, type OpenTableMemory, TRIES } from './open-table.ts';
 
 export const FDB_WIDTH = 5;
 const VALUE = 2;
@@ -27,6 +30,8 @@ export const FDB_FLAG = {
 
 export class Fdb {
   readonly table: OpenTable;
+  /** Where `lookUpSource` found the last one. */
+  private source = 0;
 
   constructor(memory: OpenTableMemory) {
     this.table = new OpenTable(memory, FDB_WIDTH, 2);
@@ -36,7 +41,7 @@ export class Fdb {
     return OpenTable.allocate(capacity, FDB_WIDTH);
   }
 
-  /** The entry's handle, or -1. Valid until the batch ends: entries move when others are removed. */
+  /** The entry's handle, or -1. Without the lock it may be another's at the next moment: entries move when others go. */
   find(link: number, high: number, low: number): number {
     return this.table.find2((link << 16) | high, low);
   }
@@ -46,14 +51,36 @@ export class Fdb {
     const { table } = this;
     const { words } = table;
     const key = (link << 16) | high;
-    const entry = table.find2(key, low);
-    if (entry < 0) return -1;
-    const remote = words[entry + VALUE] >>> 8;
-    // another thread may have removed or moved the entry since it was found
-    if (words[entry] !== key || words[entry + 1] !== low) return -1;
-    // written only when it changes: a shared cache line that is only read stays cheap
-    if (words[entry + USED] !== now) words[entry + USED] = now;
-    return remote;
+    for (let tries = 0; tries < TRIES; tries++) {
+      const entry = table.find2(key, low);
+      if (entry < 0) return -1;
+      const remote = words[entry + VALUE] >>> 8;
+      if (!table.isStill()) continue;
+      // written only when it changes: a shared cache line that is only read stays cheap
+      if (words[entry + USED] !== now) words[entry + USED] = now;
+      return remote;
+    }
+    return -1;
+  }
+
+  /** What is known of where a source is, `remote << 8 | flags`, or -1. */
+  lookUpSource(link: number, high: number, low: number): number {
+    const { table } = this;
+    for (let tries = 0; tries < TRIES; tries++) {
+      const entry = this.find(link, high, low);
+      if (entry < 0) return -1;
+      const known = table.words[entry + VALUE];
+      if (!table.isStill()) continue;
+      this.source = entry;
+      return known;
+    }
+    return -1;
+  }
+
+  /** A frame came from where the last source is known to be. */
+  confirmSource(now: number): void {
+    const at = this.source + UPDATED;
+    if (this.table.words[at] !== now) this.table.words[at] = now;
   }
 
   remote(entry: number): number {
@@ -84,21 +111,15 @@ export class Fdb {
     return this.table.words[entry + USED];
   }
 
-  touchUpdated(entry: number, now: number): void {
-    if (this.table.words[entry + UPDATED] !== now) this.table.words[entry + UPDATED] = now;
-  }
-
   /** Locked. Returns the handle, or -1 when the table is full. */
   insert(link: number, high: number, low: number, remote: number, flags: number, now: number): number {
-    const { table } = this;
-    table.key[0] = (link << 16) | high;
-    table.key[1] = low;
-    const entry = table.insert();
-    if (entry < 0) return -1;
-    table.words[entry + VALUE] = (remote << 8) | flags;
-    table.words[entry + UPDATED] = now;
-    table.words[entry + USED] = now;
-    return entry;
+    const { entry } = this.table;
+    entry[0] = (link << 16) | high;
+    entry[1] = low;
+    entry[VALUE] = (remote << 8) | flags;
+    entry[UPDATED] = now;
+    entry[USED] = now;
+    return this.table.insert();
   }
 
   /** Locked. */

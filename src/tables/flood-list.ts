@@ -4,23 +4,34 @@
  * list or the new one, never a mixture.
  */
 
+import type { Rounds } from './rounds.ts';
+
 export interface FloodMemory {
   readonly arena: Int32Array;
   /** Per link: where its run begins; 0 = no destinations. */
   readonly heads: Int32Array;
 }
 
+interface Run {
+  at: number;
+  size: number;
+}
+
 export class FloodLists {
   readonly arena: Int32Array;
   private readonly heads: Int32Array;
-  /** Runs by link that a worker may still be reading, freed at the next change of that link. */
-  private readonly runs = new Map<number, { at: number; size: number }[]>();
-  private readonly free: { at: number; size: number }[] = [];
+  private readonly rounds: Rounds;
+  /** By link: the run in use. */
+  private readonly runs = new Map<number, Run>();
+  /** Runs that a worker may still be reading. */
+  private left: { run: Run; since: number[] }[] = [];
+  private readonly free: Run[] = [];
   private top = 1;
 
-  constructor(memory: FloodMemory) {
+  constructor(memory: FloodMemory, rounds: Rounds) {
     this.arena = memory.arena;
     this.heads = memory.heads;
+    this.rounds = rounds;
   }
 
   static allocate(links: number, words: number): FloodMemory {
@@ -49,16 +60,25 @@ export class FloodLists {
       this.arena.set(remotes, at + 1);
     }
     Atomics.store(this.heads, link, at);
-    const runs = this.runs.get(link) ?? [];
-    // two generations: the run before the last is read by nobody any more
-    while (runs.length > 1) this.free.push(runs.shift() as { at: number; size: number });
-    if (at > 0) runs.push({ at, size });
-    this.runs.set(link, runs);
+    const before = this.runs.get(link);
+    if (before) this.left.push({ run: before, since: this.rounds.now() });
+    if (at > 0) this.runs.set(link, { at, size });
+    else this.runs.delete(link);
   }
 
   private take(size: number): number {
+    this.left = this.left.filter(({ run, since }) => {
+      const isFree = this.rounds.havePassed(since);
+      if (isFree) this.free.push(run);
+      return !isFree;
+    });
+    this.join();
     const fitting = this.free.findIndex((run) => run.size >= size);
-    if (fitting >= 0) return this.free.splice(fitting, 1)[0].at;
+    if (fitting >= 0) {
+      const [run] = this.free.splice(fitting, 1);
+      if (run.size > size) this.free.push({ at: run.at + size, size: run.size - size });
+      return run.at;
+    }
     if (this.top + size > this.arena.length) {
       throw new Error(
         `no room for ${size - 1} more default destinations (${this.arena.length} words are in use)`,
@@ -67,5 +87,15 @@ export class FloodLists {
     const at = this.top;
     this.top += size;
     return at;
+  }
+
+  /** Free runs that lie side by side become one: a list that grows by one each time fits none of its old places. */
+  private join(): void {
+    const runs = this.free.splice(0).sort((a, b) => a.at - b.at);
+    for (const run of runs) {
+      const last = this.free.at(-1);
+      if (last && last.at + last.size === run.at) last.size += run.size;
+      else this.free.push(run);
+    }
   }
 }

@@ -5,7 +5,7 @@
  *   word 4     link                          word 6  last four bytes     word 7  when confirmed, in seconds
  */
 
-import { OpenTable, type OpenTableMemory } from './open-table.ts';
+import { OpenTable, type OpenTableMemory, TRIES } from './open-table.ts';
 
 const WIDTH = 8;
 const KEY_WIDTH = 5;
@@ -19,6 +19,10 @@ export const NEIGHBOR_SNOOPED = 1;
 export const NEIGHBOR_UNRESOLVED = 2;
 
 export class Neighbors {
+  /** What the last look-up found. */
+  macHigh = 0;
+  macLow = 0;
+  flags = 0;
   private readonly table: OpenTable;
 
   constructor(memory: OpenTableMemory) {
@@ -29,21 +33,10 @@ export class Neighbors {
     return OpenTable.allocate(capacity, WIDTH);
   }
 
-  findIpv4(link: number, ip: number): number {
+  /** Whether there is an entry: its MAC and flags stand in `macHigh`, `macLow`, `flags` until the next look-up. */
+  lookUpIpv4(link: number, ip: number): boolean {
     this.setKey(link, 0, 0, 0xffff, ip);
-    return this.table.find();
-  }
-
-  macHigh(entry: number): number {
-    return this.table.words[entry + MAC_HIGH] & 0xffff;
-  }
-
-  macLow(entry: number): number {
-    return this.table.words[entry + MAC_LOW];
-  }
-
-  flags(entry: number): number {
-    return this.table.words[entry + MAC_HIGH] >>> 16;
+    return this.lookUp() >= 0;
   }
 
   /** Sets an entry, as the control thread does; an unresolved one never over a snooped one. False: the table is full. */
@@ -51,8 +44,8 @@ export class Neighbors {
     this.table.lock();
     this.setKey(link, ip[0], ip[1], ip[2], ip[3]);
     const known = this.table.find();
-    const keeps = known >= 0 && flags & NEIGHBOR_UNRESOLVED && this.flags(known) & NEIGHBOR_SNOOPED;
-    const done = keeps ? true : this.write(high, low, flags, now);
+    const keeps = known >= 0 && flags & NEIGHBOR_UNRESOLVED && this.flagsOf(known) & NEIGHBOR_SNOOPED;
+    const done = keeps ? true : this.write(known, high, low, flags, now);
     this.table.unlock();
     return done;
   }
@@ -60,14 +53,16 @@ export class Neighbors {
   /** Takes up what an ARP frame said; never over an entry that was set, never waiting for the lock. */
   snoopIpv4(link: number, ip: number, high: number, low: number, now: number): void {
     this.setKey(link, 0, 0, 0xffff, ip);
-    const known = this.table.find();
-    if (known >= 0 && this.flags(known) === 0) return;
-    if (known >= 0 && this.macLow(known) === low && this.macHigh(known) === high) {
-      this.table.words[known + UPDATED] = now;
+    const seen = this.lookUp();
+    if (seen >= 0 && this.flags === 0) return;
+    if (seen >= 0 && this.macLow === low && this.macHigh === high) {
+      this.table.words[seen + UPDATED] = now;
       return;
     }
     if (!this.table.tryLock()) return;
-    this.write(high, low, NEIGHBOR_SNOOPED, now);
+    // it may have been set since
+    const known = this.table.find();
+    if (known < 0 || this.flagsOf(known) !== 0) this.write(known, high, low, NEIGHBOR_SNOOPED, now);
     this.table.unlock();
   }
 
@@ -75,7 +70,7 @@ export class Neighbors {
     this.table.lock();
     this.setKey(link, ip[0], ip[1], ip[2], ip[3]);
     const entry = this.table.find();
-    const goes = entry >= 0 && !(unlessSnooped && this.flags(entry) & NEIGHBOR_SNOOPED);
+    const goes = entry >= 0 && !(unlessSnooped && this.flagsOf(entry) & NEIGHBOR_SNOOPED);
     if (goes) this.table.remove(entry);
     this.table.unlock();
     return goes;
@@ -87,7 +82,9 @@ export class Neighbors {
     const { words } = this.table;
     for (let entry = 0; entry < words.length; ) {
       const old =
-        !this.table.isEmpty(entry) && this.flags(entry) & NEIGHBOR_SNOOPED && words[entry + UPDATED] < before;
+        !this.table.isEmpty(entry) &&
+        this.flagsOf(entry) & NEIGHBOR_SNOOPED &&
+        words[entry + UPDATED] < before;
       if (old) this.table.remove(entry);
       else entry += WIDTH; // a removal moves another entry here: look again
     }
@@ -98,14 +95,35 @@ export class Neighbors {
     return this.table.count;
   }
 
-  /** Locked, the key is set. */
-  private write(high: number, low: number, flags: number, now: number): boolean {
-    const known = this.table.find();
-    const entry = known >= 0 ? known : this.table.insert();
-    if (entry < 0) return false;
-    this.table.words[entry + MAC_LOW] = low;
-    this.table.words[entry + MAC_HIGH] = (flags << 16) | high;
-    this.table.words[entry + UPDATED] = now;
+  /** The key is set. */
+  private lookUp(): number {
+    const { table } = this;
+    for (let tries = 0; tries < TRIES; tries++) {
+      const entry = table.find();
+      if (entry < 0) return -1;
+      this.macHigh = table.words[entry + MAC_HIGH] & 0xffff;
+      this.macLow = table.words[entry + MAC_LOW];
+      this.flags = this.flagsOf(entry);
+      if (table.isStill()) return entry;
+    }
+    return -1;
+  }
+
+  private flagsOf(entry: number): number {
+    return this.table.words[entry + MAC_HIGH] >>> 16;
+  }
+
+  /** Locked, the key is set; `known`: its entry, or negative. */
+  private write(known: number, high: number, low: number, flags: number, now: number): boolean {
+    const { table } = this;
+    const { entry } = table;
+    entry[MAC_HIGH] = (flags << 16) | high;
+    entry[MAC_LOW] = low;
+    entry[UPDATED] = now;
+    if (known < 0) return table.insert() >= 0;
+    table.beginChange();
+    for (let i = MAC_HIGH; i <= UPDATED; i++) table.words[known + i] = entry[i];
+    table.endChange();
     return true;
   }
 

@@ -2,8 +2,10 @@
  * A hash table of int32 words in shared memory: open addressing with linear probing, fixed capacity, no rehash.
  * An entry is `width` words, the first `keyWidth` of them its key; a key whose words are all zero means "empty".
  *
- * One writer at a time (`tryLock`), readers take no lock. A reader that finds its key has an entry that was
- * whole when written; one that misses while an entry was being moved sees the version change and looks again.
+ * One writer at a time (`tryLock`), readers take no lock. An entry appears whole. While entries are moved or rewritten
+ * the version is odd, and another one after: a reader that missed looks again by itself, one that found its key reads
+ * what it wants and then asks `isStill`. Words that are written without the lock (when an entry was last used) may
+ * meanwhile have become another entry's; they must be such that this does no harm.
  * The hash is seeded per table and a probe ends after PROBES entries, so that chosen keys cannot make a
  * look-up long: what finds no place is refused and counted by the caller.
  */
@@ -17,6 +19,8 @@ const SEED = 3;
 /** Tables stay emptier than this, which keeps a look-up within one or two cache lines. */
 const LOAD = 0.625;
 const PROBES = 128;
+/** How often a reader looks again while another thread changes the table: longer, and that one has been put aside. */
+export const TRIES = 1000;
 
 export interface OpenTableMemory {
   readonly words: Int32Array;
@@ -43,9 +47,13 @@ export class OpenTable {
   /** Entries that there is room for in the array; `capacity` of them may be used. */
   readonly places: number;
   readonly words: Int32Array;
-  /** The key that the general look-ups work with; set before each. */
+  /** What `insert` writes: a key, and the words behind it. */
+  readonly entry: Int32Array;
+  /** The key in it, that the general look-ups work with; set before each. */
   readonly key: Int32Array;
   private readonly header: Int32Array;
+  /** The version at the last look-up. */
+  private seen = 0;
   private readonly shift: number;
   private readonly eighths: number;
   private readonly seed: number;
@@ -62,7 +70,8 @@ export class OpenTable {
     this.shift = shift;
     this.eighths = eighths;
     this.seed = this.header[SEED];
-    this.key = new Int32Array(keyWidth);
+    this.entry = new Int32Array(width);
+    this.key = this.entry.subarray(0, keyWidth);
   }
 
   /** Memory for `capacity` entries; pages are touched only when entries come. */
@@ -96,9 +105,10 @@ export class OpenTable {
   /** Word index of the entry with a two-word key, or -1. The hot look-up. */
   find2(k0: number, k1: number): number {
     const { words, width, header } = this;
-    for (;;) {
+    for (let tries = 0; tries < TRIES; tries++) {
       // read plainly, as a call to Atomics costs as much as the look-up; a miss alone needs to be sure
       const version = header[VERSION];
+      this.seen = version;
       let at = this.home2(k0, k1);
       const end = at + PROBES * width;
       for (; at < end; at += width) {
@@ -107,34 +117,42 @@ export class OpenTable {
         if (w0 === k0 && w1 === k1) return at;
         if (w0 === 0 && w1 === 0) break;
       }
-      if (Atomics.load(header, VERSION) === version) return -1;
+      if (Atomics.load(header, VERSION) === version && version % 2 === 0) return -1;
     }
+    return -1;
+  }
+
+  /** Whether what was read at the place that the last look-up gave was that entry's. Reads in the order x86 keeps. */
+  isStill(): boolean {
+    const { seen } = this;
+    return this.header[VERSION] === seen && (seen & 1) === 0;
   }
 
   /** Word index of the entry whose key stands in `key`, or -1. */
   find(): number {
-    for (;;) {
+    for (let tries = 0; tries < TRIES; tries++) {
       const version = this.header[VERSION];
+      this.seen = version;
       let at = this.home(this.key, 0);
       const end = at + PROBES * this.width;
       for (; at < end; at += this.width) {
         if (this.holdsKey(at)) return at;
         if (this.isEmpty(at)) break;
       }
-      if (Atomics.load(this.header, VERSION) === version) return -1;
+      if (Atomics.load(this.header, VERSION) === version && version % 2 === 0) return -1;
     }
+    return -1;
   }
 
-  /** Makes an entry for the key in `key` and returns its word index, or -1: full. Locked; the key is not there yet. */
+  /** Writes `entry` into the table and returns its word index, or -1: full. Locked; the key is not there yet. */
   insert(): number {
     if (this.header[COUNT] >= this.capacity) return -1;
     let at = this.home(this.key, 0);
     const end = at + PROBES * this.width;
     while (at < end && !this.isEmpty(at)) at += this.width;
     if (at >= end) return -1;
-    for (let i = this.keyWidth; i < this.width; i++) this.words[at + i] = 0;
-    // the key goes in from its end: a reader that sees the first word sees a whole entry, or none
-    for (let i = this.keyWidth - 1; i >= 0; i--) Atomics.store(this.words, at + i, this.key[i]);
+    // from its end: a reader that sees the whole key sees a whole entry
+    for (let i = this.width - 1; i >= 0; i--) Atomics.store(this.words, at + i, this.entry[i]);
     this.header[COUNT]++;
     return at;
   }
@@ -144,7 +162,7 @@ export class OpenTable {
     const words = this.words;
     const width = this.width;
     let hole = at;
-    Atomics.add(this.header, VERSION, 1);
+    this.beginChange();
     for (let next = hole + width; next < words.length && !this.isEmpty(next); next += width) {
       if (this.home(words, next) > hole) continue;
       words.copyWithin(hole, next, next + width);
@@ -152,6 +170,15 @@ export class OpenTable {
     }
     words.fill(0, hole, hole + width);
     this.header[COUNT]--;
+    this.endChange();
+  }
+
+  /** Around a change of words that readers must not see half of. Locked. */
+  beginChange(): void {
+    Atomics.add(this.header, VERSION, 1);
+  }
+
+  endChange(): void {
     Atomics.add(this.header, VERSION, 1);
   }
 

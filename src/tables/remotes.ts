@@ -4,7 +4,7 @@
 
 import { REMOTE_RECORD, REMOTE_RECORD_WORDS } from '../memory/remote-record.ts';
 import { isIpv4Mapped } from '../wire/address.ts';
-import { OpenTable, type OpenTableMemory } from './open-table.ts';
+import { OpenTable, type OpenTableMemory, TRIES } from './open-table.ts';
 
 const WORDS = REMOTE_RECORD_WORDS;
 
@@ -13,6 +13,9 @@ const KEY_WIDTH = 6;
 
 /** In the place of a count of references. */
 const FORGOTTEN = -1;
+
+/** Why there is no remote: another thread is writing. -1: there is no room for another. */
+export const REMOTES_BUSY = -2;
 
 export const REMOTE_COUNTERS = ['txFrames', 'txErrors', 'rxErrors'] as const;
 const COUNTERS = REMOTE_COUNTERS.length;
@@ -24,7 +27,8 @@ export interface RemotesMemory {
   readonly records: Int32Array;
   /** How many table entries name the remote; the place of one that nobody names may be given away. */
   readonly references: Int32Array;
-  readonly counters: Float64Array;
+  /** For each worker. */
+  readonly counters: readonly Float64Array[];
   /** [next never used index] */
   readonly next: Int32Array;
   /** How many places were given back, then which. */
@@ -33,24 +37,25 @@ export interface RemotesMemory {
 
 export class Remotes {
   readonly records: Int32Array;
-  readonly counters: Float64Array;
+  private readonly counters: Float64Array;
   private readonly index: OpenTable;
   private readonly memory: RemotesMemory;
 
-  constructor(memory: RemotesMemory) {
+  constructor(memory: RemotesMemory, worker = 0) {
     this.memory = memory;
     this.records = memory.records;
-    this.counters = memory.counters;
+    this.counters = memory.counters[worker];
     this.index = new OpenTable(memory.index, KEY_WIDTH + 1, KEY_WIDTH);
   }
 
-  static allocate(capacity: number): RemotesMemory {
+  static allocate(capacity: number, workers = 1): RemotesMemory {
     const words = (count: number) => new Int32Array(new SharedArrayBuffer(4 * count));
+    const counters = () => new Float64Array(new SharedArrayBuffer(8 * capacity * COUNTERS));
     return {
       index: OpenTable.allocate(capacity, KEY_WIDTH + 1),
       records: words(capacity * WORDS),
       references: words(capacity),
-      counters: new Float64Array(new SharedArrayBuffer(8 * capacity * COUNTERS)),
+      counters: Array.from({ length: workers }, counters),
       next: words(1),
       free: words(capacity + 1),
     };
@@ -89,14 +94,20 @@ export class Remotes {
 
   /** The index of a remote, or -1. */
   find(link: number, a0: number, a1: number, a2: number, a3: number, port: number, vni: number): number {
+    const { index } = this;
     this.setKey(link, a0, a1, a2, a3, port, vni);
-    const at = this.index.find();
-    return at < 0 ? -1 : this.index.words[at + KEY_WIDTH] - 1;
+    for (let tries = 0; tries < TRIES; tries++) {
+      const at = index.find();
+      if (at < 0) return -1;
+      const remote = index.words[at + KEY_WIDTH] - 1;
+      if (index.isStill()) return remote;
+    }
+    return -1;
   }
 
   /**
    * The index of a remote, made when it is new, and held: it stays until every holder has released it.
-   * -1: there is no room for another, or another thread is writing.
+   * Negative: why there is none.
    */
   acquire(
     link: number,
@@ -110,12 +121,13 @@ export class Remotes {
   ): number {
     const known = this.find(link, a0, a1, a2, a3, port, vni);
     if (known >= 0 && this.hold(known)) return known;
-    if (!this.index.tryLock()) return -1;
+    if (!this.index.tryLock()) return REMOTES_BUSY;
+    // who is found under the lock can be held, as whoever forgets one takes it out under the lock
     const again = this.find(link, a0, a1, a2, a3, port, vni);
     const remote = again >= 0 ? again : this.make(link, port, vni, scope);
-    const held = remote >= 0 && this.hold(remote);
+    if (again >= 0) this.hold(again);
     this.index.unlock();
-    return held ? remote : -1;
+    return remote;
   }
 
   release(remote: number): void {
@@ -123,14 +135,31 @@ export class Remotes {
   }
 
   /**
-   * Control thread, after every worker has passed a quiescent point since the last release: gives the place of a
-   * remote that nobody holds to the next one. False: it is held.
+   * Control thread: a remote that nobody holds is found no more. What stands there stays until `reuse`, as a worker
+   * may have its index in a batch. False: it is held.
    */
   forget(remote: number): boolean {
-    if (Atomics.compareExchange(this.memory.references, remote, 0, FORGOTTEN) !== 0) return false;
+    this.index.lock();
+    const goes = Atomics.compareExchange(this.memory.references, remote, 0, FORGOTTEN) === 0;
+    if (goes) this.takeOut(remote);
+    this.index.unlock();
+    return goes;
+  }
+
+  /** Control thread, after every worker has passed a quiescent point: the place of a forgotten remote is free. */
+  reuse(remote: number): void {
+    const { free, counters } = this.memory;
+    this.index.lock();
+    this.records.fill(0, remote * WORDS, (remote + 1) * WORDS);
+    for (const each of counters) each.fill(0, remote * COUNTERS, (remote + 1) * COUNTERS);
+    free[1 + free[0]++] = remote;
+    this.index.unlock();
+  }
+
+  /** Locked. */
+  private takeOut(remote: number): void {
     const at = remote * WORDS;
     const r = this.records;
-    this.index.lock();
     this.setKey(
       r[at + REMOTE_RECORD.link],
       r[at],
@@ -142,12 +171,6 @@ export class Remotes {
     );
     const found = this.index.find();
     if (found >= 0) this.index.remove(found);
-    r.fill(0, at, at + WORDS);
-    this.counters.fill(0, remote * COUNTERS, (remote + 1) * COUNTERS);
-    const { free } = this.memory;
-    free[1 + free[0]++] = remote;
-    this.index.unlock();
-    return true;
   }
 
   /** Indices in use, for tables shown and for giving away what nobody holds. */
@@ -165,7 +188,7 @@ export class Remotes {
   }
 
   counter(remote: number, counter: number): number {
-    return this.counters[remote * COUNTERS + counter];
+    return this.memory.counters.reduce((sum, each) => sum + each[remote * COUNTERS + counter], 0);
   }
 
   private setKey(
@@ -186,7 +209,7 @@ export class Remotes {
     key[5] = vni;
   }
 
-  /** False: the control thread is just giving its place away. */
+  /** False: the control thread has just forgotten it. */
   private hold(remote: number): boolean {
     const { references } = this.memory;
     for (;;) {
@@ -196,24 +219,28 @@ export class Remotes {
     }
   }
 
-  /** Locked, the key is set. */
+  /** Locked, the key is set. The new one is held from its beginning. */
   private make(link: number, port: number, vni: number, scope: number): number {
     const { next, free, references } = this.memory;
     const reused = free[0] > 0;
     const remote = reused ? free[free[0]] : next[0];
     if (remote >= this.capacity) return -1;
-    const at = this.index.insert();
-    if (at < 0) return -1;
-    if (reused) free[0]--;
-    else Atomics.store(next, 0, remote + 1);
     const record = remote * WORDS;
     for (let i = 0; i < 4; i++) this.records[record + i] = this.index.key[i];
     this.records[record + REMOTE_RECORD.port] = port;
     this.records[record + REMOTE_RECORD.vni] = vni;
     this.records[record + REMOTE_RECORD.scope] = scope;
-    Atomics.store(references, remote, 0);
-    Atomics.store(this.records, record + REMOTE_RECORD.link, link);
-    Atomics.store(this.index.words, at + KEY_WIDTH, remote + 1);
+    this.records[record + REMOTE_RECORD.link] = link;
+    Atomics.store(references, remote, 1);
+    // found from here on, so all that is above comes first
+    this.index.entry[KEY_WIDTH] = remote + 1;
+    if (this.index.insert() < 0) {
+      this.records[record + REMOTE_RECORD.link] = 0;
+      Atomics.store(references, remote, FORGOTTEN);
+      return -1;
+    }
+    if (reused) free[0]--;
+    else Atomics.store(next, 0, remote + 1);
     return remote;
   }
 }

@@ -10,6 +10,7 @@ import { Neighbors } from './neighbors.ts';
 import { OpenTable, type OpenTableMemory } from './open-table.ts';
 import { OwnAddresses } from './own-addresses.ts';
 import { Remotes, type RemotesMemory } from './remotes.ts';
+import { Rounds } from './rounds.ts';
 
 export const WORKERS_MOST = 16;
 
@@ -18,9 +19,16 @@ export interface TableSizes {
   fdb: number;
   remotes: number;
   neighbors: number;
+  workers: number;
 }
 
-export const DEFAULT_SIZES: TableSizes = { links: 1, fdb: 131_072, remotes: 4096, neighbors: 16_384 };
+export const DEFAULT_SIZES: TableSizes = {
+  links: 1,
+  fdb: 131_072,
+  remotes: 4096,
+  neighbors: 16_384,
+  workers: 1,
+};
 
 /** Posted to a worker as it is: every part lies in shared memory. */
 export interface TablesMemory {
@@ -29,9 +37,10 @@ export interface TablesMemory {
   readonly remotes: RemotesMemory;
   readonly floods: FloodMemory;
   readonly neighbors: OpenTableMemory;
-  readonly counters: Float64Array;
+  readonly counters: readonly Float64Array[];
   readonly offloads: Float64Array;
   readonly events: Int32Array;
+  readonly rounds: Int32Array;
   readonly own: OpenTableMemory;
   readonly ownPorts: Uint8Array;
 }
@@ -46,16 +55,19 @@ export class Tables {
   readonly counters: Counters;
   readonly offloads: OffloadCounts;
   readonly events: Events;
+  readonly rounds: Rounds;
   readonly own: OwnAddresses;
 
-  constructor(memory: TablesMemory) {
+  /** As `worker` sees them: with its own rows of counters, and its own round. The control thread writes none of these. */
+  constructor(memory: TablesMemory, worker = 0) {
     this.memory = memory;
+    this.rounds = new Rounds(memory.rounds, worker);
     this.links = new Links(memory.links);
     this.fdb = new Fdb(memory.fdb);
-    this.remotes = new Remotes(memory.remotes);
-    this.floods = new FloodLists(memory.floods);
+    this.remotes = new Remotes(memory.remotes, worker);
+    this.floods = new FloodLists(memory.floods, this.rounds);
     this.neighbors = new Neighbors(memory.neighbors);
-    this.counters = new Counters(memory.counters);
+    this.counters = new Counters(memory.counters, worker);
     this.offloads = new OffloadCounts(memory.offloads);
     this.events = new Events(memory.events);
     this.own = new OwnAddresses(memory.own, memory.ownPorts);
@@ -65,12 +77,13 @@ export class Tables {
     return {
       links: Links.allocate(sizes.links),
       fdb: Fdb.allocate(sizes.fdb),
-      remotes: Remotes.allocate(sizes.remotes),
+      remotes: Remotes.allocate(sizes.remotes, sizes.workers),
       floods: FloodLists.allocate(sizes.links, 4 * sizes.remotes + 16),
       neighbors: Neighbors.allocate(sizes.neighbors),
-      counters: Counters.allocate(sizes.links),
-      offloads: OffloadCounts.allocate(WORKERS_MOST),
+      counters: Counters.allocate(sizes.links, sizes.workers),
+      offloads: OffloadCounts.allocate(sizes.workers),
       events: Events.allocate(4096),
+      rounds: Rounds.allocate(sizes.workers),
       own: OpenTable.allocate(1024, 5),
       ownPorts: new Uint8Array(new SharedArrayBuffer(65_536)),
     };

@@ -16,7 +16,7 @@ import { describePort } from '../support/port-contract.ts';
 const ip = (line: string) => execFileSync('ip', line.split(' '), { stdio: 'pipe' });
 
 function open(name: string): TapPort {
-  const fd = native().tapOpen(name);
+  const fd = native().tapOpen(name, 0);
   if (fd < 0) throw new Error(`${name} cannot be opened: errno ${-fd}`);
   return new TapPort({ fd, mtu: Int32Array.of(9000), merge: true, counts: new Float64Array(OFFLOAD_COUNTS) });
 }
@@ -53,6 +53,6 @@ it('closes what it opened, also when opening fails half-way', () => {
   const count = () => readdirSync('/proc/self/fd').length;
   const before = count();
   open('tap3').close();
-  expect(native().tapOpen('br0')).toBeLessThan(0);
+  expect(native().tapOpen('br0', 0)).toBeLessThan(0);
   expect(count()).toBe(before);
 });

@@ -16,7 +16,7 @@ const [HIGH, A_LOW, B_LOW] = [0x0200, 1, 2];
 
 /** Links 1 and 2, VNI 41 and 42, both at 4789. */
 function twoLinks() {
-  const tables = new Tables(Tables.allocate({ links: 2, fdb: 64, remotes: 16, neighbors: 16 }));
+  const tables = new Tables(Tables.allocate({ links: 2, fdb: 64, remotes: 16, neighbors: 16, workers: 1 }));
   for (const link of [1, 2]) {
     const vni = 40 + link;
     tables.links.set(link, { vni, flags: LINK_FLAG.learning, port: 4789, ageing: 300, maxAddresses: 0 });

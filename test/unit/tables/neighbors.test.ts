@@ -62,8 +62,8 @@ describe('neighbours', () => {
           expect(table.count).toBe(model.size);
           for (const link of [1, 2]) {
             for (let last = 0; last < 6; last++) {
-              const entry = table.findIpv4(link, ipv4(last)[3]);
-              const found = entry < 0 ? undefined : [table.macLow(entry), table.flags(entry)];
+              const isFound = table.lookUpIpv4(link, ipv4(last)[3]);
+              const found = isFound ? [table.macLow, table.flags] : undefined;
               const known = model.get(`${link} ${last}`);
               expect(found).toEqual(known && [known.mac, known.flags]);
             }
@@ -78,7 +78,7 @@ describe('neighbours', () => {
     for (let i = 0; i < 400; i++) table.snoopIpv4(1, i, 0x0200, i, i % 2);
     table.expire(1);
     expect(table.count).toBe(200);
-    for (let i = 0; i < 400; i++) expect(table.findIpv4(1, i) >= 0).toBe(i % 2 === 1);
+    for (let i = 0; i < 400; i++) expect(table.lookUpIpv4(1, i)).toBe(i % 2 === 1);
   });
 
   it('a writer in the way costs a snooped one, and nobody waits', () => {

@@ -45,6 +45,8 @@ describe('remotes', () => {
     expect(acquire(remotes, 4)).toBe(-1);
     remotes.release(held[1]);
     remotes.forget(held[1]);
+    expect(acquire(remotes, 4)).toBe(-1);
+    remotes.reuse(held[1]);
     expect(acquire(remotes, 4)).toBe(held[1]);
     expect(remotes.address(held[1], 3)).toBe(4);
     expect([...remotes.all()].sort()).toEqual([0, 1, 2]);
@@ -57,6 +59,8 @@ describe('remotes', () => {
       expect(remotes.address(remote, 3)).toBe(i);
       remotes.release(remote);
       expect(remotes.forget(remote)).toBe(true);
+      expect(remotes.address(remote, 3)).toBe(i); // a worker may still be sending there
+      remotes.reuse(remote);
     }
     expect([...remotes.all()]).toEqual([]);
   });
@@ -67,6 +71,7 @@ describe('remotes', () => {
     remotes.count(remote, REMOTE_TX_FRAMES, 5);
     remotes.release(remote);
     remotes.forget(remote);
+    remotes.reuse(remote);
     expect(acquire(remotes, 2)).toBe(remote);
     expect(remotes.counter(remote, REMOTE_TX_FRAMES)).toBe(0);
   });
@@ -92,7 +97,9 @@ describe('remotes', () => {
             held.set(last, count - 1);
           } else if (what === 'forget') {
             expect(remotes.forget(remote)).toBe(count === 0);
-            if (count === 0) held.delete(last);
+            if (count !== 0) continue;
+            held.delete(last);
+            remotes.reuse(remote);
           }
         }
         expect([...remotes.all()]).toHaveLength(held.size);

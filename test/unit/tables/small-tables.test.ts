@@ -7,11 +7,13 @@ import { FloodLists } from '../../../src/tables/flood-list.ts';
 import { endpoint, Links } from '../../../src/tables/links.ts';
 import { OpenTable } from '../../../src/tables/open-table.ts';
 import { OwnAddresses } from '../../../src/tables/own-addresses.ts';
+import { Rounds } from '../../../src/tables/rounds.ts';
 
 describe('flood lists', () => {
   it('are whole before and after a change, as a reader in the middle of one sees them', () => {
     const memory = FloodLists.allocate(2, 64);
-    const [writer, reader] = [new FloodLists(memory), new FloodLists(memory)];
+    const rounds = new Rounds(Rounds.allocate(1));
+    const [writer, reader] = [new FloodLists(memory, rounds), new FloodLists(memory, rounds)];
     writer.set(1, [1, 2, 3]);
     const head = reader.head(1);
     writer.set(1, [4, 5]);
@@ -23,13 +25,13 @@ describe('flood lists', () => {
   });
 
   it('use their room again', () => {
-    const lists = new FloodLists(FloodLists.allocate(1, 40));
+    const lists = new FloodLists(FloodLists.allocate(1, 40), new Rounds(Rounds.allocate(1)));
     for (let i = 0; i < 1000; i++) lists.set(1, [i, i + 1, i + 2]);
     expect(lists.list(1)).toEqual([999, 1000, 1001]);
   });
 
   it('say when there is no more room', () => {
-    const lists = new FloodLists(FloodLists.allocate(1, 8));
+    const lists = new FloodLists(FloodLists.allocate(1, 8), new Rounds(Rounds.allocate(1)));
     expect(() =>
       lists.set(
         1,

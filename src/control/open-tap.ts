@@ -1,0 +1,56 @@
+/** Opens the TAP, a queue for each worker. */
+
+import { availableParallelism } from 'node:os';
+import { getSystemErrorName } from 'node:util';
+import { native } from '../io/native.ts';
+import { WORKERS_MOST } from '../tables/tables.ts';
+import type { Device } from './host.ts';
+import type { LinkOptions, Say } from './link-options.ts';
+
+/** A queue's descriptor for each worker. `existing`: the device of this name, whose kind was settled when it was made. */
+export function openTap(options: LinkOptions, existing: Device | undefined, say: Say): number[] {
+  const { name, workers } = options;
+  // a further queue could be had, and would take another's frames
+  if (existing?.queues) throw cannotOpen(name, 'EBUSY');
+  const wanted = workersWanted(options);
+  const hasQueues = existing ? existing.queues !== undefined : wanted > 1;
+  const fds: number[] = [];
+  try {
+    while (fds.length < (hasQueues ? wanted : 1)) fds.push(openQueue(name, hasQueues));
+    if (wanted > fds.length && workers === 'auto')
+      say('info', `the TAP ${name} has one queue, so there is one worker`);
+    if (workers === 'auto' || workers === fds.length) return fds;
+    throw new Error(
+      `--workers ${workers}: the TAP ${name} was made with one queue, for one worker; root makes one with more by ` +
+        `\`ip tuntap add dev ${name} mode tap multi_queue\``,
+    );
+  } catch (error) {
+    for (const fd of fds) native().closeFd(fd);
+    throw error;
+  }
+}
+
+/** Of the cores, the other half is for those whose frames these are: two workers brought nothing on two cores. */
+function workersWanted({ workers, transport }: LinkOptions): number {
+  if (transport === 'dgram') return 1;
+  return workers === 'auto' ? Math.min(Math.max(availableParallelism() >> 1, 1), WORKERS_MOST) : workers;
+}
+
+function openQueue(name: string, isOneOfSeveral: boolean): number {
+  const fd = native().tapOpen(name, isOneOfSeveral ? 1 : 0);
+  if (fd < 0) throw cannotOpen(name, getSystemErrorName(fd));
+  return fd;
+}
+
+function cannotOpen(name: string, code: string): Error {
+  if (code === 'EACCES')
+    return new Error('/dev/net/tun may not be opened (EACCES): `chmod 0666 /dev/net/tun` allows it');
+  if (code === 'ENOENT')
+    return new Error('/dev/net/tun is missing (ENOENT): load the tun module, `modprobe tun`');
+  const hints: Record<string, string> = {
+    EPERM: `this user may not open the TAP; root prepares one by \`ip tuntap add dev ${name} mode tap user ${process.getuid?.()}\``,
+    EBUSY: 'another process holds it',
+    EINVAL: 'an interface of this name is there, and it is no TAP',
+  };
+  return new Error(`the TAP ${name} cannot be opened (${code})${hints[code] ? `: ${hints[code]}` : ''}`);
+}
