@@ -1,7 +1,7 @@
 // Other tunnels in user space, where they are installed: everything they need stands in the rig's folder, nothing of it
 // meets what the machine itself runs.
 import { spawnSync } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
 import { until, untilSaid } from './rig.mjs';
 
@@ -38,8 +38,7 @@ export function findPeers() {
  * that eth0 is a port of; the overlay's is on a second one, whose other port is the tunnel.
  */
 export async function ovs(host, other) {
-  const folder = join(host.rig.folder, host.name);
-  mkdirSync(folder);
+  const folder = mkdtempSync(join(host.rig.folder, 'ovs-'));
   const at = (name) => join(folder, name);
   const run = ['env', ...['RUN', 'LOG', 'DB'].map((which) => `OVS_${which}DIR=${folder}`)];
   const database = `unix:${at('db.sock')}`;
