@@ -34,7 +34,7 @@ export function judge(results) {
     const columns = results.find((result) => result.row === row && result.underlay === underlay)?.columns;
     if (!columns?.native || (to && !columns[to])) return [];
     const value = median(to ? ratios(columns.native, columns[to]) : columns.native);
-    const { less, unit } = ROWS[row];
+    const { less = false, unit } = ROWS[row];
     const holds = (bound) => (less ? value <= bound : value >= bound);
     const how = to ? `x ${COLUMNS[to]}` : unit;
     const aim = `${row} (${underlay}) at ${less ? 'most' : 'least'} ${floor ?? goal} ${how}`;
@@ -42,6 +42,7 @@ export function judge(results) {
       {
         aim,
         value,
+        less,
         floor,
         goal,
         reached: floor === undefined || holds(floor),
