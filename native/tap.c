@@ -164,6 +164,7 @@ static void put_frame(struct writer *w, const uint8_t *bytes, size_t length, int
     return;
   }
   if (state == CHECKSUM_UNFINISHED) {
+    length = (size_t)f.end; /* the kernel would sum up a padding, and make it payload of the last segment */
     w->stats[STAT_UNFINISHED]++;
     if (describe_unfinished(&f, size ? size : w->mtu - (f.payload - f.ip), &vnet)) w->stats[STAT_SUPERFRAMES]++;
   }

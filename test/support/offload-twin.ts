@@ -200,8 +200,11 @@ export function cut(p: Packet, size: number): Uint8Array[] {
 }
 
 export interface Written {
+  /** What the frame is, merged or not. */
+  packet: Packet;
   offload: Offload;
   frame: Uint8Array;
+  flow: string;
 }
 
 const MAY_DIFFER = TCP_FLAG.psh | TCP_FLAG.fin;
@@ -245,30 +248,32 @@ function continues(run: Packet[], p: Packet): boolean {
   return (!p.tcp || p.sequence === expected) && commonOf(p) === commonOf(first);
 }
 
-/** What a frame alone is written with: nothing, or how to finish it and, above the MTU, how to cut it. */
-function writeAlone(p: Packet, mtu: number): Written {
-  if (!isUnfinished(p)) return { offload: NO_OFFLOAD, frame: build(p) };
+/** Of an unfinished frame: how to finish it and, above the MTU, how to cut it. What is behind it would be taken for payload. */
+function writeUnfinished(p: Packet, mtu: number): Written {
   const size = mtu - (headerLength(p) - ipAt(p));
-  const isSuper = headerLength(p) - ipAt(p) + p.payload.length > mtu && size > 0 && p.payload.length > 0;
-  const offload = offloadOf(p, size);
-  if (!isSuper) Object.assign(offload, { type: 0, headerLength: 0, size: 0 });
-  return { offload, frame: build(p) };
+  const isSuper = size > 0 && p.payload.length > size;
+  const offload = isSuper ? offloadOf(p, size) : { ...offloadOf(p, 0), type: 0, headerLength: 0 };
+  const packet = { ...p, padding: 0 };
+  return { packet, offload, frame: build(packet), flow: flowOf(p) };
 }
 
 function write(run: Packet[], mtu: number): Written {
   const [first, last] = [run[0], run[run.length - 1]];
-  if (run.length === 1) return writeAlone(first, mtu);
+  const flow = flowOf(first);
+  if (run.length === 1) {
+    if (isUnfinished(first)) return writeUnfinished(first, mtu);
+    return { packet: first, offload: NO_OFFLOAD, frame: build(first), flow };
+  }
   const payload = Uint8Array.from(Buffer.concat(run.map((p) => p.payload)));
   const flags = first.flags | (last.flags & MAY_DIFFER);
-  const whole: Packet = { ...first, flags, payload, checksum: 'unfinished', padding: 0 };
-  return { offload: offloadOf(first, first.payload.length), frame: build(whole) };
+  const packet: Packet = { ...first, flags, payload, checksum: 'unfinished', padding: 0 };
+  return { packet, offload: offloadOf(first, first.payload.length), frame: build(packet), flow };
 }
 
 /** What reaches the TAP of frames, in order flow by flow; the flows may be interleaved. */
-export function merge(packets: readonly Packet[], mtu: number): (Written & { flow: string })[] {
+export function merge(packets: readonly Packet[], mtu: number): Written[] {
   const open = new Map<string, Packet[]>();
-  const written: (Written & { flow: string })[] = [];
-  const end = (flow: string, run: Packet[]) => written.push({ ...write(run, mtu), flow });
+  const written: Written[] = [];
   for (const p of packets) {
     const flow = flowOf(p);
     const run = open.get(flow);
@@ -277,13 +282,13 @@ export function merge(packets: readonly Packet[], mtu: number): (Written & { flo
       run.push(p);
       continue;
     }
-    if (run) end(flow, run);
+    if (run) written.push(write(run, mtu));
     if (mergeable) open.set(flow, [p]);
     else {
       open.delete(flow);
-      end(flow, [p]);
+      written.push(write([p], mtu));
     }
   }
-  for (const [flow, run] of open) end(flow, run);
+  for (const run of open.values()) written.push(write(run, mtu));
   return written;
 }
