@@ -43,7 +43,7 @@ let tapOut: TapPort;
 
 function open(name: string): TapPort {
   const tap = new TapPort({
-    fd: native().tapOpen(name),
+    fd: native().tapOpen(name, 0),
     mtu: Int32Array.of(MTU),
     merge: true,
     counts: new Float64Array(OFFLOAD_COUNTS),
