@@ -56,9 +56,11 @@ struct export {
 void export_all(napi_env env, napi_value exports, const struct export *list, size_t count);
 #define EXPORT_ALL(env, exports, list) export_all(env, exports, list, sizeof(list) / sizeof(*(list)))
 
-/* What the offloads have done, one double each in memory shared with JavaScript (tables/offload-stats.ts). */
+/* What the offloads have done, one double each in memory shared with JavaScript (memory/offload-counts.ts). */
 enum { STAT_TRAINS, STAT_TRAIN_FRAMES, STAT_TRAINS_REFUSED, STAT_TRAINS_RECEIVED, STAT_TRAIN_FRAMES_RECEIVED,
-       STAT_MERGED, STAT_MERGED_FRAMES, STAT_SUPERFRAMES, STAT_UNFINISHED, STATS };
+       STAT_MERGED, STAT_MERGED_FRAMES, STAT_SUPERFRAMES, STAT_UNFINISHED,
+       STAT_REFUSAL, /* the errno of the last train refused */
+       STATS };
 
 void tap_exports(napi_env env, napi_value exports);
 void udp_exports(napi_env env, napi_value exports);

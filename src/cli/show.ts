@@ -1,5 +1,6 @@
 /** Tables and counters as text, in the form of `bridge -s fdb show`. */
 
+import { getSystemErrorName } from 'node:util';
 import type { FdbEntry } from '../control/fdb.ts';
 import type { Link } from '../control/link.ts';
 import { OFFLOADS } from '../memory/offload-counts.ts';
@@ -23,9 +24,14 @@ function counterLines(link: Link, offloads: readonly string[]): string[] {
     ...(offloads.length > 0 ? [`  offloads: ${offloads.join(' ')}`] : []),
     ...sentences
       .filter(([name]) => counters[name] > 0)
-      .map(([name, sentence]) => `  ${name}: ${counters[name]} (${sentence})`),
+      .map(([name, sentence]) => `  ${name}: ${counters[name]} (${sentence}${reason(name, link)})`),
     ...link.countersOfWorkers().map(workerLine),
   ];
+}
+
+function reason(counter: string, link: Link): string {
+  const known = counter === 'trains-refused' && link.trainRefusal > 0;
+  return known ? `; the last with ${getSystemErrorName(-link.trainRefusal)}` : '';
 }
 
 function workerLine(counters: Record<string, number>, worker: number): string {

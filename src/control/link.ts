@@ -106,6 +106,11 @@ export class Link extends EventEmitter<LinkEvents> {
     return this.tables.offloads.read();
   }
 
+  /** Why the path refused a train the last time, as an errno; 0: it never did. */
+  get trainRefusal(): number {
+    return this.tables.offloads.refusal;
+  }
+
   /** Hands over what the data path has told since; happens by itself soon after. */
   deliverEvents(): void {
     this.tables.events.drain((words, at) => this.tell(words, at));

@@ -4,10 +4,10 @@ import type { Batch } from '../memory/batch.ts';
 import { BatchHandles, native, type SenderHandle } from './native.ts';
 import { FAILURES_MOST, type UnderlayPort } from './port.ts';
 
-/** Layout of the words that a transmit reports in (`native/udp.c`). */
+/** Layout of the words that a transmit reports in (`native/send.h`). */
 const FAILURES = 0;
 const BLOCKED_FD = 1;
-const LISTS = 4;
+const LISTS = 2;
 const STATUS_WORDS = LISTS + 2 * FAILURES_MOST;
 
 /** Trains are large: a few at a time stay in the cache between receiving and handing over. */

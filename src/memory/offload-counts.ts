@@ -13,7 +13,9 @@ export const OFFLOADS = {
 
 export type OffloadName = keyof typeof OFFLOADS;
 export const OFFLOAD_NAMES = Object.keys(OFFLOADS) as OffloadName[];
-export const OFFLOAD_COUNTS = OFFLOAD_NAMES.length;
+/** Behind a row's counts: the errno that the last train was refused with. */
+const REFUSAL = OFFLOAD_NAMES.length;
+export const OFFLOAD_COUNTS = REFUSAL + 1;
 
 /** A row for each worker: one writer each, summed by the reader. */
 export class OffloadCounts {
@@ -29,6 +31,13 @@ export class OffloadCounts {
 
   row(worker: number): Float64Array {
     return this.memory.subarray(worker * OFFLOAD_COUNTS, (worker + 1) * OFFLOAD_COUNTS);
+  }
+
+  /** Why the last train was refused, as an errno; 0: none was. */
+  get refusal(): number {
+    let errno = 0;
+    for (let i = REFUSAL; i < this.memory.length; i += OFFLOAD_COUNTS) errno ||= this.memory[i];
+    return errno;
   }
 
   read(): Record<OffloadName, number> {
