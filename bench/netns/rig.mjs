@@ -126,7 +126,9 @@ export async function hasEnded(child) {
 /** Waits for what a program prints; throws with what it said when it ends before. */
 export async function untilSaid(child, text, what) {
   await until(() => child.said.includes(text) || !isRunning(child), what);
-  if (!child.said.includes(text)) throw new Error(`${what} ended: ${child.said.trim()}`);
+  if (child.said.includes(text)) return;
+  const { signalCode, exitCode } = child;
+  throw new Error(`${what} ended (${signalCode ?? exitCode}): ${child.said.trim()}`);
 }
 
 export async function until(condition, what) {
