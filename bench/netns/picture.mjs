@@ -27,7 +27,7 @@ const STYLE = `
 const plain = (words) => words.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
 const text = (x, y, words, rest = '') => `<text x="${x}" y="${y}" ${rest}>${plain(words)}</text>`;
 const upright = (x, from, to, kind) => `<line x1="${x}" x2="${x}" y1="${from}" y2="${to}" class="${kind}"/>`;
-const place = (ratio) => LEFT + (Math.min(ratio, MOST) / MOST) * (WIDTH - LEFT - RIGHT);
+const place = (ratio) => Math.round(LEFT + (Math.min(ratio, MOST) / MOST) * (WIDTH - LEFT - RIGHT));
 const digits = (number) => number.toFixed(number >= 100 ? 0 : number >= 10 ? 1 : 2);
 
 /** What a row shows: ours thick, the peers thin below it. */
@@ -45,9 +45,7 @@ function barsOf({ row, columns }) {
 }
 
 function mark(kind, bound, { less }, y) {
-  return bound === undefined
-    ? ''
-    : upright(place(less ? 1 / bound : bound).toFixed(1), y - 3, y + THICK + 3, kind);
+  return bound === undefined ? '' : upright(place(less ? 1 / bound : bound), y - 3, y + THICK + 3, kind);
 }
 
 function drawRow(result, y) {
@@ -60,7 +58,7 @@ function drawRow(result, y) {
     const height = own ? THICK : THIN;
     const kind = own ? 'native' : 'other';
     parts.push(
-      `<rect x="${LEFT}" y="${at}" width="${(place(ratio) - LEFT).toFixed(1)}" height="${height}" rx="2" class="${kind}"/>`,
+      `<rect x="${LEFT}" y="${at}" width="${place(ratio) - LEFT}" height="${height}" rx="2" class="${kind}"/>`,
     );
     if (own) parts.push(text(WIDTH - RIGHT + 8, at + 12, said, 'class="small"'));
     else parts.push(text(place(ratio) + 6, at + THIN + 2, COLUMNS[column], 'class="small"'));
@@ -91,13 +89,14 @@ export function picture({ machine, versions }, results) {
     rows.push(...parts);
     y += height;
   }
-  const head = text(12, 24, 'vtep beside the kernel’s own vxlan', 'font-weight="600"');
+  const title = 'vtep beside the kernel’s own vxlan';
   const legend =
     'times the kernel’s figure, less is better turned round: longer is better; red: floor, green: goal';
   const height = y + 34;
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}">
+<title>${title}</title>
 <style>${STYLE}</style>
-${head}
+${text(12, 24, title, 'font-weight="600"')}
 ${text(12, 42, legend, 'class="small"')}
 ${drawAxis(y)}
 ${rows.filter(Boolean).join('\n')}
