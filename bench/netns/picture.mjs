@@ -15,12 +15,12 @@ const THIN = 6;
 const SPACE = 8;
 
 const STYLE = `
-  text { font: 13px system-ui, sans-serif; fill: #1f2328 }
+  .ground { fill: #ffffff } text { font: 13px system-ui, sans-serif; fill: #1f2328 }
   .small { font-size: 11px; fill: #59636e }
   .native { fill: #0969da } .other { fill: #9ea7b3 } .axis { stroke: #d1d9e0 } .kernel { stroke: #59636e; stroke-width: 1.5 }
   .floor { stroke: #cf222e; stroke-width: 2 } .goal { stroke: #1a7f37; stroke-width: 2 }
   @media (prefers-color-scheme: dark) {
-    text { fill: #f0f6fc } .small { fill: #9198a1 } .native { fill: #4493f8 } .other { fill: #656c76 }
+    .ground { fill: #0d1117 } text { fill: #f0f6fc } .small { fill: #9198a1 } .native { fill: #4493f8 } .other { fill: #656c76 }
     .axis { stroke: #3d444d } .kernel { stroke: #9198a1 } .floor { stroke: #f85149 } .goal { stroke: #3fb950 }
   }`;
 
@@ -96,6 +96,7 @@ export function picture({ machine, versions }, results) {
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}">
 <title>${title}</title>
 <style>${STYLE}</style>
+<rect width="100%" height="100%" rx="6" class="ground"/>
 ${text(12, 24, title, 'font-weight="600"')}
 ${text(12, 42, legend, 'class="small"')}
 ${drawAxis(y)}
