@@ -10,48 +10,21 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Capture } from '../support/capture.ts';
 import { type Host, Lab } from '../support/netns.ts';
 import { transfer } from '../support/transfer.ts';
-import { VtepProcess } from '../support/vtep-process.ts';
+import { openTunnel, PEERS, UNDERLAYS } from '../support/tunnel.ts';
 
 const MEGABYTE = 1 << 20;
-const UNDERLAYS = ['veth', 'wire'] as const;
-const PEERS = ['the kernel', 'itself'] as const;
 const WAYS = ['--transport native', '--transport native --offload off', '--transport dgram'];
 
-interface Case {
-  underlay: (typeof UNDERLAYS)[number];
-  peer: (typeof PEERS)[number];
-  how: string;
-}
-
-const CASES: Case[] = UNDERLAYS.flatMap((underlay) =>
-  PEERS.flatMap((peer) => WAYS.map((how) => ({ underlay, peer, how }))),
+const CASES = UNDERLAYS.flatMap((underlay) =>
+  PEERS.flatMap((peer) => WAYS.map((words) => ({ underlay, peer, words }))),
 );
-
-async function connect(lab: Lab, { underlay, peer, how }: Case): Promise<[Host, Host]> {
-  const a = lab.host('a');
-  const b = lab.host('b');
-  lab.cable(a, ['192.0.2.1/24'], b, ['192.0.2.2/24']);
-  if (underlay === 'wire') await lab.wire(a, b);
-  const words = `vx0 id 42 ${how} up`;
-  await VtepProcess.start(a, `${words} remote 192.0.2.2 address 10.0.0.1/24 address fd00::1/64`);
-  if (peer === 'itself') {
-    await VtepProcess.start(b, `${words} remote 192.0.2.1 address 10.0.0.2/24 address fd00::2/64`);
-  } else {
-    b.ip('link add vx0 type vxlan id 42 remote 192.0.2.1 dstport 4789 dev eth0');
-    b.ip('address add 10.0.0.2/24 dev vx0', 'address add fd00::2/64 dev vx0', 'link set vx0 up');
-  }
-  await a.settled('vx0');
-  await b.settled('vx0');
-  expect(await a.ping('10.0.0.2')).toBe(2);
-  return [a, b];
-}
 
 describe.each(UNDERLAYS)('a kernel peer over a %s', (underlay) => {
   const lab = new Lab();
   afterAll(() => lab.close());
 
   it(`${underlay === 'veth' ? 'sends' : 'does not send'} superframes and unfinished checksums`, async () => {
-    const [a, b] = await connect(lab, { underlay, peer: 'the kernel', how: '--transport native' });
+    const { a, b } = await openTunnel(lab, { underlay, peer: 'the kernel', words: '--transport native' });
     const capture = await Capture.start(b, 'eth0', 'udp port 4789 and src host 192.0.2.2');
     await transfer({ from: b, to: a, address: '10.0.0.1', protocol: 'tcp', size: 4 * MEGABYTE });
     await capture.stop();
@@ -64,13 +37,13 @@ describe.each(UNDERLAYS)('a kernel peer over a %s', (underlay) => {
   });
 });
 
-describe.each(CASES)('$how over a $underlay, against $peer', (which) => {
+describe.each(CASES)('$words over a $underlay, against $peer', (which) => {
   const lab = new Lab();
   let a: Host;
   let b: Host;
 
   beforeAll(async () => {
-    [a, b] = await connect(lab, which);
+    ({ a, b } = await openTunnel(lab, which));
   });
   afterAll(() => lab.close());
 

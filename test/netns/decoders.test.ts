@@ -120,21 +120,32 @@ describe.each(TRANSPORTS)('our datagrams, --transport %s', (transport) => {
     expect(new Set([...ports.values()].flatMap((outer) => [...outer])).size).toBeGreaterThan(40);
   });
 
-  it('carry a bulk transfer without one bad checksum, inner or outer', async () => {
-    const capture = await Capture.start(b, 'eth0', 'udp port 4789');
+  it('carry a bulk transfer without one bad checksum, inner or outer, and in order', async () => {
+    const wire = await Capture.start(b, 'eth0', 'udp port 4789', 2048);
+    const tap = await Capture.start(b, 'vx0', 'tcp', 128);
     const [sent, got] = await transfer({
       from: a,
       to: b,
       address: '10.0.0.2',
       protocol: 'tcp',
       size: 20 << 20,
+      rate: 30 << 20,
     });
-    await capture.stop();
+    expect([await wire.stop(), await tap.stop()]).toEqual([0, 0]);
     expect(got).toBe(sent);
     const bad = 'tcp.checksum.status == "Bad" || udp.checksum.status == "Bad" || ip.checksum.status == "Bad"';
-    const segments = capture.tshark(['tcp.len'], 'tcp && ip.src == 192.0.2.1 && tcp.len > 0').length;
-    const wrong = capture.tshark(['frame.number'], bad).length;
+    const segments = wire.tshark(['tcp.len'], 'tcp && ip.src == 192.0.2.1 && tcp.len > 0').length;
+    const wrong = wire.tshark(['frame.number'], bad).length;
     expect(segments).toBeGreaterThan(10_000);
     expect(wrong).toBe(0);
+    const disorder = [
+      'retransmission',
+      'fast_retransmission',
+      'out_of_order',
+      'lost_segment',
+      'duplicate_ack',
+    ];
+    const filter = disorder.map((what) => `tcp.analysis.${what}`).join(' || ');
+    for (const capture of [wire, tap]) expect(capture.tshark(['frame.number'], filter)).toEqual([]);
   });
 });

@@ -6,7 +6,8 @@
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Host, Lab } from '../support/netns.ts';
-import { VtepProcess } from '../support/vtep-process.ts';
+import { openTunnel, PEERS, UNDERLAYS } from '../support/tunnel.ts';
+import type { VtepProcess } from '../support/vtep-process.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const PORT = 5997;
@@ -38,8 +39,8 @@ const EXPECTED = Array.from(
   { length: EACH * TIMES },
   (_, i) => `${i % EACH === EACH - 1 ? SIZE - 7 : SIZE} ${i}`,
 );
-const CASES = ['veth', 'wire'].flatMap((underlay) =>
-  ['the kernel', 'itself'].flatMap((peer) => ['auto', 'off'].map((offload) => ({ underlay, peer, offload }))),
+const CASES = UNDERLAYS.flatMap((underlay) =>
+  PEERS.flatMap((peer) => ['auto', 'off'].map((offload) => ({ underlay, peer, offload }))),
 );
 
 describe.each(CASES)('offloads $offload over a $underlay, against $peer', ({ underlay, peer, offload }) => {
@@ -49,21 +50,12 @@ describe.each(CASES)('offloads $offload over a $underlay, against $peer', ({ und
   let vtep: VtepProcess;
 
   beforeAll(async () => {
-    a = lab.host('a');
-    b = lab.host('b');
-    lab.cable(a, ['192.0.2.1/24'], b, ['192.0.2.2/24']);
-    if (underlay === 'wire') await lab.wire(a, b);
-    const words = `vx0 id 42 --offload ${offload} up`;
-    vtep = await VtepProcess.start(a, `${words} remote 192.0.2.2 address 10.0.0.1/24 address fd00::1/64`);
-    if (peer === 'itself') {
-      await VtepProcess.start(b, `${words} remote 192.0.2.1 address 10.0.0.2/24 address fd00::2/64`);
-    } else {
-      b.ip('link add vx0 type vxlan id 42 remote 192.0.2.1 dstport 4789 dev eth0');
-      b.ip('address add 10.0.0.2/24 dev vx0', 'address add fd00::2/64 dev vx0', 'link set vx0 up');
-    }
-    await a.settled('vx0');
-    await b.settled('vx0');
-    for (const address of ['10.0.0.2', 'fd00::2']) expect(await a.ping(address)).toBe(2);
+    const words = `--offload ${offload}`;
+    ({
+      a,
+      b,
+      vteps: [vtep],
+    } = await openTunnel(lab, { underlay, peer, words }));
   });
   afterAll(() => lab.close());
 

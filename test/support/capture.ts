@@ -15,32 +15,47 @@ const PLAIN_DATA = ['-d', `tcp.port==${TRANSFER_PORT},data`, '-o', 'tcp.desegmen
 export class Capture {
   readonly file: string;
   private readonly child: ChildProcess;
+  private said = '';
 
-  private constructor(host: Host, device: string, filter: string) {
+  private constructor(host: Host, device: string, filter: string, bytes: number) {
     const folder = mkdtempSync(join(tmpdir(), 'vtep-capture-'));
     host.lab.folders.push(folder);
     this.file = join(folder, 'capture.pcap');
-    const words = ['-i', device, '-U', '-n', '-s', '0', '--immediate-mode', '-B', '16384', '-w', this.file];
+    const words = [
+      '-i',
+      device,
+      '-U',
+      '-n',
+      '-s',
+      `${bytes}`,
+      '--immediate-mode',
+      '-B',
+      '16384',
+      '-w',
+      this.file,
+    ];
     this.child = host.spawn('tcpdump', ...words, ...filter.split(' ').filter(Boolean));
   }
 
-  /** Resolves when it listens. */
-  static async start(host: Host, device: string, filter = ''): Promise<Capture> {
-    const capture = new Capture(host, device, filter);
-    let said = '';
-    capture.child.stderr?.on('data', (chunk) => {
-      said += chunk;
-    });
+  /** Resolves when it listens. `bytes` of each packet at most: the less, the more packets its buffer holds; 0: all. */
+  static async start(host: Host, device: string, filter = '', bytes = 0): Promise<Capture> {
+    const capture = new Capture(host, device, filter, bytes);
     const { child } = capture;
-    await waitFor(() => said.includes('listening on') || child.exitCode !== null, 'tcpdump to listen');
-    if (child.exitCode !== null) throw new Error(`tcpdump ended: ${said}`);
+    child.stderr?.on('data', (chunk) => {
+      capture.said += chunk;
+    });
+    const listens = () => capture.said.includes('listening on') || child.exitCode !== null;
+    await waitFor(listens, 'tcpdump to listen');
+    if (child.exitCode !== null) throw new Error(`tcpdump ended: ${capture.said}`);
     return capture;
   }
 
-  async stop(): Promise<void> {
+  /** Returns how many packets passed that it did not keep up with. */
+  async stop(): Promise<number> {
     const closed = once(this.child, 'close');
     this.child.kill('SIGINT');
     await closed;
+    return Number(/(\d+) packets? dropped by kernel/.exec(this.said)?.[1]);
   }
 
   /** The fields of every packet, one row each, as tshark decodes them. */

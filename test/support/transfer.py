@@ -1,8 +1,8 @@
-# transfer.py listen|send tcp|udp ADDRESS PORT SIZE COUNT: random bytes over the network; both sides print their sha256.
-import hashlib, os, socket, sys
+# transfer.py listen|listen-slowly|send tcp|udp ADDRESS PORT SIZE COUNT RATE: random bytes over the network; both sides print their sha256.
+import hashlib, os, socket, sys, time
 
 role, protocol, address = sys.argv[1:4]
-port, size, count = map(int, sys.argv[4:7])
+port, size, count, rate = map(int, sys.argv[4:8])
 family = socket.AF_INET6 if ":" in address else socket.AF_INET
 kind = socket.SOCK_STREAM if protocol == "tcp" else socket.SOCK_DGRAM
 digest = hashlib.sha256()
@@ -10,18 +10,24 @@ s = socket.socket(family, kind)
 s.settimeout(30)
 
 
-def listen_tcp():
+def listen_tcp(slowly=False):
+    if slowly:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16384)
     s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     s.bind((address, port))
     s.listen(1)
     print("listening", flush=True)
     peer, _ = s.accept()
     peer.settimeout(30)
-    while chunk := peer.recv(1 << 20):
+    while chunk := peer.recv(16384 if slowly else 1 << 20):
         digest.update(chunk)
+        if slowly:
+            time.sleep(0.001)
 
 
 def send_tcp():
+    if rate > 0:
+        s.setsockopt(socket.SOL_SOCKET, 47, rate)  # SO_MAX_PACING_RATE
     s.connect((address, port))
     block = os.urandom(1 << 20)
     left = size
@@ -53,5 +59,10 @@ def send_udp():
         s.recvfrom(16)
 
 
-{"listen": {"tcp": listen_tcp, "udp": listen_udp}, "send": {"tcp": send_tcp, "udp": send_udp}}[role][protocol]()
+roles = {
+    "listen": {"tcp": listen_tcp, "udp": listen_udp},
+    "listen-slowly": {"tcp": lambda: listen_tcp(slowly=True)},
+    "send": {"tcp": send_tcp, "udp": send_udp},
+}
+roles[role][protocol]()
 print(digest.hexdigest(), flush=True)

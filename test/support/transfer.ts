@@ -15,6 +15,11 @@ export interface Transfer {
   protocol: 'tcp' | 'udp';
   size: number;
   count?: number;
+  port?: number;
+  /** The receiver has a small buffer, and takes its time. */
+  slow?: boolean;
+  /** Bytes a second at most, so that a capture keeps up; 0: as fast as it goes. */
+  rate?: number;
 }
 
 export async function transfer({
@@ -24,9 +29,12 @@ export async function transfer({
   protocol,
   size,
   count = 1,
+  port = TRANSFER_PORT,
+  slow = false,
+  rate = 0,
 }: Transfer): Promise<[string, string]> {
-  const words = [protocol, address, `${TRANSFER_PORT}`, `${size}`, `${count}`];
-  const listener = to.spawn(PYTHON, SCRIPT, 'listen', ...words);
+  const words = [protocol, address, `${port}`, `${size}`, `${count}`, `${rate}`];
+  const listener = to.spawn(PYTHON, SCRIPT, slow ? 'listen-slowly' : 'listen', ...words);
   let heard = '';
   listener.stdout?.on('data', (chunk) => {
     heard += chunk;
