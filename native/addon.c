@@ -19,6 +19,7 @@ void export_all(napi_env env, napi_value exports, const struct export *list, siz
 static napi_value start(napi_env env, napi_value exports) {
   batch_exports(env, exports);
   tap_exports(env, exports);
+  steer_exports(env, exports);
   udp_exports(env, exports);
   send_exports(env, exports);
   poll_exports(env, exports);

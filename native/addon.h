@@ -63,6 +63,7 @@ enum { STAT_TRAINS, STAT_TRAIN_FRAMES, STAT_TRAINS_REFUSED, STAT_TRAINS_RECEIVED
        STATS };
 
 void tap_exports(napi_env env, napi_value exports);
+void steer_exports(napi_env env, napi_value exports);
 void udp_exports(napi_env env, napi_value exports);
 void send_exports(napi_env env, napi_value exports);
 void poll_exports(napi_env env, napi_value exports);

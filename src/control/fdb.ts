@@ -125,9 +125,14 @@ export class LinkFdb {
       remotes.release(remote);
       throw new Error(`${dst} is a default destination already (EEXIST)`);
     }
+    try {
+      floods.set(this.link, [...now, remote]);
+    } catch (error) {
+      remotes.release(remote);
+      throw error;
+    }
     // as in the kernel, the all-zero entry is one of the addresses that maxaddress counts
     if (now.length === 0) links.takeAddress(this.link);
-    floods.set(this.link, [...now, remote]);
   }
 
   private removeDefaults(dst: string | undefined): void {

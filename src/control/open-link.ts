@@ -13,7 +13,7 @@ import * as host from './host.ts';
 import { Link } from './link.ts';
 import type { LinkOptions, Say } from './link-options.ts';
 import { NO_OFFLOADS, type Offload, OffloadReport, turnOffTap, turnOnTap } from './offloads.ts';
-import { openTap } from './open-tap.ts';
+import { openTap, steer } from './open-tap.ts';
 import { openDgram, openNative } from './underlay.ts';
 
 export interface OpenLink {
@@ -62,6 +62,7 @@ async function build(options: LinkOptions, undo: Undo, say: Say): Promise<Omit<O
     return new TapPort({ fd, mtu: tables.links.mtuWord(INDEX), merge: offloads.has('lro'), counts });
   });
   for (const tap of taps) undo.push(() => tap.close());
+  if (workers > 1) steer(queues[0], undo, say);
   turnOnTap(queues[0], offloads);
   undo.push(() => turnOffTap(queues[0]));
   const link = new Link(tables, INDEX, options, ipv6, monotonicSeconds);

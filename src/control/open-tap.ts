@@ -42,6 +42,19 @@ function openQueue(name: string, isOneOfSeveral: boolean): number {
   return fd;
 }
 
+/**
+ * Keeps each flow to one queue, so to one worker. An ordinary user mostly may not: there the kernel has a flow follow
+ * its answers, and at its beginning some frames can overtake others.
+ */
+export function steer(fd: number, undo: (() => void)[], say: Say): void {
+  const result = native().tapSteer(fd, 1);
+  if (result === 0) undo.push(() => void native().tapSteer(fd, 0));
+  else {
+    const code = getSystemErrorName(result);
+    say('info', `a flow may change its worker when answers come, as flows cannot be steered (${code})`);
+  }
+}
+
 function cannotOpen(name: string, code: string): Error {
   if (code === 'EACCES')
     return new Error('/dev/net/tun may not be opened (EACCES): `chmod 0666 /dev/net/tun` allows it');

@@ -30,6 +30,7 @@ export interface Native {
     trains: number,
   ): SenderHandle | number;
   tapOpen(name: string, oneOfSeveral: number): number;
+  tapSteer(fd: number, on: number): number;
   tapReceive(batch: BatchHandle, fd: number): number;
   tapOffload(fd: number, bits: number): number;
   tapTransmit(

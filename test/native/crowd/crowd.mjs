@@ -37,6 +37,7 @@ function check(holds, what, ...facts) {
   if (!holds && violations.length < 20) violations.push(`${what}: ${facts.join(' ')}`);
 }
 
+const ALLOWED = /EEXIST|ENOENT|ENOSPC|no room/;
 /** MAC -> remote, as the events tell it. */
 const told = new Map();
 function hear() {
@@ -64,17 +65,13 @@ function changeFlood(list) {
     const remote = remotes.acquire(LINK, ...plan.IPV4, address, plan.PORT, plan.VNI);
     if (remote >= 0) acquired.push(remote);
   }
-  // no room among those that were learned, or a worker was writing: the list stays
-  const whole = acquired.length === list.length;
-  if (whole) {
-    floods.set(LINK, acquired);
-    done.floods++;
-  }
+  // no room among those that were learned, a worker was writing, or reads all the old lists: the list stays
+  const whole = acquired.length === list.length && attempt(() => floods.set(LINK, acquired));
+  if (whole) done.floods++;
   for (const remote of whole ? defaults : acquired) remotes.release(remote);
   if (whole) defaults = acquired;
 }
 
-const ALLOWED = /EEXIST|ENOENT|ENOSPC/;
 function attempt(verb) {
   try {
     verb();
