@@ -5,8 +5,10 @@ import { encap } from '../../../src/datapath/encap.ts';
 import { Batch } from '../../../src/memory/batch.ts';
 import { FramePool } from '../../../src/memory/frame-pool.ts';
 import type { COUNTER } from '../../../src/tables/counters.ts';
+import { EVENT } from '../../../src/tables/events.ts';
 import { FDB_FLAG } from '../../../src/tables/fdb.ts';
 import { endpoint, LINK_FLAG } from '../../../src/tables/links.ts';
+import { OpenTable } from '../../../src/tables/open-table.ts';
 import { Tables } from '../../../src/tables/tables.ts';
 import { BROADCAST, datagram, frame, ScriptedPort } from '../../support/frames.ts';
 import { A, B, OTHER, REMOTE } from '../../support/world.ts';
@@ -99,6 +101,15 @@ describe('while another thread writes', () => {
     expect(whereTo()).toBe(0x0a000002);
   });
 
+  it('a remote that nobody knew is left to the next frame, not taken for one too many', () => {
+    const { back, tables, count } = twoLinks();
+    const index = new OpenTable(tables.memory.remotes.index, 7, 6);
+    index.lock();
+    expect(back(datagram(41, frame(B, A)))).toEqual([1]);
+    index.unlock();
+    expect([count(1, 'learn-busy'), count(1, 'learn-table-full')]).toEqual([1, 0]);
+  });
+
   it('look-ups go on', () => {
     const { out, tables } = twoLinks();
     const remote = tables.remotes.acquire(1, ...REMOTE, 4789, 41);
@@ -106,5 +117,65 @@ describe('while another thread writes', () => {
     tables.fdb.insert(1, HIGH, B_LOW, remote, FDB_FLAG.permanent, 0);
     expect(out(frame(B, A), 1)).toEqual([remote]);
     tables.fdb.table.unlock();
+  });
+});
+
+describe('what another thread did just before we had the lock', () => {
+  const whereTo = (tables: Tables) =>
+    tables.remotes.address(tables.fdb.remote(tables.fdb.find(1, HIGH, A_LOW)), 3);
+  const told = (tables: Tables) => {
+    const kinds: number[] = [];
+    tables.events.drain((words, at) => kinds.push(words[at]));
+    return kinds;
+  };
+  function justBefore(tables: Tables, what: () => void): void {
+    const { table } = tables.fdb;
+    const tryLock = table.tryLock.bind(table);
+    table.tryLock = () => {
+      table.tryLock = tryLock;
+      what();
+      return tryLock();
+    };
+  }
+
+  it('made the address static: it does not move, and nobody holds where it would have gone', () => {
+    const { back, tables } = twoLinks();
+    back(datagram(41, frame(B, A)));
+    const { fdb, remotes } = tables;
+    justBefore(tables, () => {
+      const entry = fdb.find(1, HIGH, A_LOW);
+      const remote = fdb.remote(entry);
+      fdb.remove(entry);
+      fdb.insert(1, HIGH, A_LOW, remote, FDB_FLAG.static, 0);
+    });
+    expect(back(datagram(41, frame(B, A)), OTHER)).toEqual([1]);
+    expect(whereTo(tables)).toBe(0x0a000001);
+    expect([...remotes.all()].filter((remote) => remotes.isHeld(remote))).toHaveLength(1);
+    expect(told(tables)).toEqual([EVENT.learn]);
+  });
+
+  it('learned it: it is not there twice, nor counted twice', () => {
+    const { back, tables } = twoLinks();
+    const { fdb, remotes } = tables;
+    justBefore(tables, () => {
+      fdb.insert(1, HIGH, A_LOW, remotes.acquire(1, ...OTHER, 4789, 41), FDB_FLAG.learned, 0);
+    });
+    expect(back(datagram(41, frame(B, A)))).toEqual([1]);
+    expect([fdb.table.count, tables.links.addresses(1), whereTo(tables)]).toEqual([1, 0, 0x0a000002]);
+    expect(told(tables)).toEqual([]);
+  });
+
+  it('moved it there: that is told once, by whom it was', () => {
+    const { back, tables } = twoLinks();
+    back(datagram(41, frame(B, A)));
+    const { fdb, remotes } = tables;
+    justBefore(tables, () => {
+      const entry = fdb.find(1, HIGH, A_LOW);
+      remotes.release(fdb.remote(entry));
+      fdb.moveTo(entry, remotes.acquire(1, ...OTHER, 4789, 41), 0);
+    });
+    back(datagram(41, frame(B, A)), OTHER);
+    expect([whereTo(tables), told(tables)]).toEqual([0x0a000002, [EVENT.learn]]);
+    expect([...remotes.all()].filter((remote) => remotes.isHeld(remote))).toHaveLength(1);
   });
 });

@@ -115,6 +115,23 @@ describe('an open table', () => {
     expect(reader.words[reader.find2(7, 8) + 2]).toBe(99);
   });
 
+  it('lets nobody believe what is read during a change, and nobody wait for its end', () => {
+    const memory = OpenTable.allocate(10, WIDTH);
+    const [writer, reader] = [new OpenTable(memory, WIDTH, 2), new OpenTable(memory, WIDTH, 2)];
+    set(writer, 7, 8);
+    writer.insert();
+    expect([reader.find2(7, 8) >= 0, reader.isStill()]).toEqual([true, true]);
+    writer.beginChange();
+    expect(reader.isStill()).toBe(false);
+    expect([reader.find2(7, 8) >= 0, reader.isStill()]).toEqual([true, false]);
+    expect(reader.find2(8, 7)).toBe(-1);
+    writer.endChange();
+    expect(reader.isStill()).toBe(false);
+    expect([reader.find2(7, 8) >= 0, reader.isStill()]).toEqual([true, true]);
+    writer.remove(writer.find2(7, 8));
+    expect(reader.isStill()).toBe(false);
+  });
+
   it('has one writer at a time', () => {
     const memory = OpenTable.allocate(10, WIDTH);
     const [one, two] = [new OpenTable(memory, WIDTH, 2), new OpenTable(memory, WIDTH, 2)];

@@ -52,6 +52,21 @@ describe('remotes', () => {
     expect([...remotes.all()].sort()).toEqual([0, 1, 2]);
   });
 
+  it('are not held again by who found them just before they were forgotten', () => {
+    const remotes = new Remotes(Remotes.allocate(4));
+    const remote = acquire(remotes, 1);
+    remotes.release(remote);
+    remotes.forget(remote);
+    const find = remotes.find.bind(remotes);
+    remotes.find = () => {
+      remotes.find = find;
+      return remote;
+    };
+    const made = acquire(remotes, 1);
+    expect(made).not.toBe(remote);
+    expect([remotes.isHeld(made), remotes.isHeld(remote)]).toEqual([true, false]);
+  });
+
   it('a thousand come and go through few places', () => {
     const remotes = new Remotes(Remotes.allocate(8));
     for (let i = 1; i <= 1000; i++) {
@@ -66,9 +81,12 @@ describe('remotes', () => {
   });
 
   it('are new to who comes after: nothing that was counted for the one before', () => {
-    const remotes = new Remotes(Remotes.allocate(2));
+    const memory = Remotes.allocate(2, 2);
+    const remotes = new Remotes(memory);
     const remote = acquire(remotes, 1);
     remotes.count(remote, REMOTE_TX_FRAMES, 5);
+    new Remotes(memory, 1).count(remote, REMOTE_TX_FRAMES, 3);
+    expect(remotes.counter(remote, REMOTE_TX_FRAMES)).toBe(8);
     remotes.release(remote);
     remotes.forget(remote);
     remotes.reuse(remote);

@@ -30,6 +30,31 @@ describe('flood lists', () => {
     expect(lists.list(1)).toEqual([999, 1000, 1001]);
   });
 
+  it('keep the room of a list that a worker may be reading', () => {
+    const memory = Rounds.allocate(2);
+    const [control, worker] = [new Rounds(memory), new Rounds(memory, 1)];
+    const lists = new FloodLists(FloodLists.allocate(1, 40), control);
+    lists.set(1, [1, 2, 3]);
+    worker.begin();
+    const head = lists.head(1);
+    const old = () => Array.from(lists.arena.subarray(head, head + 4));
+    for (let i = 0; i < 5; i++) lists.set(1, [7 + i, 8, 9]);
+    expect(old()).toEqual([3, 1, 2, 3]);
+    worker.end();
+    for (let i = 0; i < 5; i++) lists.set(1, [7 + i, 8, 9]);
+    expect(old()).not.toEqual([3, 1, 2, 3]);
+  });
+
+  it('grow by one each time, without leaving their old places behind', () => {
+    const lists = new FloodLists(FloodLists.allocate(1, 1200), new Rounds(Rounds.allocate(1)));
+    const list: number[] = [];
+    for (let i = 0; i < 300; i++) {
+      list.push(i);
+      lists.set(1, list);
+      expect(lists.list(1)).toEqual(list);
+    }
+  });
+
   it('say when there is no more room', () => {
     const lists = new FloodLists(FloodLists.allocate(1, 8), new Rounds(Rounds.allocate(1)));
     expect(() =>
@@ -49,6 +74,33 @@ describe('events', () => {
     events.drain((words, at) => seen.push(words[at + 4]));
     expect(seen).toEqual([0, 1, 2, 3]);
     expect(events.lost).toBe(2);
+  });
+
+  it('come out in order also after two thousand million', () => {
+    const events = new Events(Events.allocate(4));
+    events.words[0] = events.words[1] = 2 ** 31 - 2; // HEAD and TAIL
+    const seen: number[] = [];
+    for (let i = 0; i < 6; i++) {
+      events.push(EVENT.learn, 1, 2, 3, i);
+      if (i % 2 === 1) events.drain((words, at) => seen.push(words[at + 4]));
+    }
+    expect(seen).toEqual([0, 1, 2, 3, 4, 5]);
+    for (let i = 0; i < 5; i++) events.push(EVENT.learn, 1, 2, 3, i);
+    expect(events.lost).toBe(1);
+  });
+
+  it('that are not whole yet wait, and so do those behind them', () => {
+    const events = new Events(Events.allocate(4));
+    events.push(EVENT.learn, 1, 2, 3, 0);
+    events.push(EVENT.learn, 1, 2, 3, 1);
+    const kind = 8; // of the first record, behind the header
+    events.words[kind] = 0;
+    const seen: number[] = [];
+    events.drain((words, at) => seen.push(words[at + 4]));
+    expect(seen).toEqual([]);
+    events.words[kind] = EVENT.learn;
+    events.drain((words, at) => seen.push(words[at + 4]));
+    expect(seen).toEqual([0, 1]);
   });
 
   it('ring once for a reader that waits', () => {
@@ -102,6 +154,28 @@ describe('events through a ring that is small', () => {
         expect(events.lost).toBe(lost);
       }),
     );
+  });
+});
+
+describe('rounds', () => {
+  it('have passed when each worker has held nothing since', () => {
+    const memory = Rounds.allocate(3);
+    const [control, ...workers] = [new Rounds(memory), new Rounds(memory, 1), new Rounds(memory, 2)];
+    expect(control.havePassed(control.now())).toBe(true);
+    workers[0].begin();
+    workers[0].begin(); // still the same
+    workers[1].begin();
+    const before = control.now();
+    expect(control.havePassed(before)).toBe(false);
+    workers[1].end();
+    workers[1].begin();
+    expect(control.havePassed(before)).toBe(false);
+    workers[0].end();
+    expect(control.havePassed(before)).toBe(true);
+    expect(control.havePassed(control.now())).toBe(false);
+    workers[1].end();
+    workers[1].end();
+    expect(control.havePassed(control.now())).toBe(true);
   });
 });
 
@@ -159,6 +233,14 @@ describe('counters', () => {
     expect(counters.read(0)).toMatchObject({ 'unknown-vni': 1, rxBytes: 0 });
     expect(counters.read(1)).toMatchObject({ 'unknown-vni': 0, rxBytes: 0 });
     expect(counters.read(2)).toMatchObject({ 'unknown-vni': 0, rxBytes: 1560 });
+  });
+
+  it('of several workers add up, and each can be read alone', () => {
+    const memory = Counters.allocate(1, 3);
+    const workers = [0, 1, 2].map((worker) => new Counters(memory, worker));
+    for (const [worker, counters] of workers.entries()) counters.add(1, COUNTER.rxFrames, 10 ** worker);
+    expect(workers[1].read(1).rxFrames).toBe(111);
+    expect([0, 1, 2].map((worker) => workers[0].read(1, worker).rxFrames)).toEqual([1, 10, 100]);
   });
 
   it('stand in places of their own, each reason with a sentence of its own', () => {
