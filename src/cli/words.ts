@@ -13,8 +13,11 @@ import { LOG_LEVELS, type LogLevel } from './log.ts';
 export const USAGE = `vtep run NAME id VNI [remote IP]... [local IP] [dev IF] [dstport 4789] [srcport MIN MAX] [ageing S]
          [maxaddress N] [[no]learning] [ttl N] [mtu N] [address MAC|CIDR]... [[no]proxy] [suppress]
          [[no]udpcsum] [df set|unset] [reserved_bits kernel] [up] [--transport native|dgram]
-         [--offload auto|off|WORD,...] [--workers N|auto] [--busy-poll US] [--log-level error|warn|info|debug]
-         [--fdb-size N]`;
+         [--offload auto|off|WORD,...] [--workers N|auto] [--busy-poll US] [--nice N]
+         [--log-level error|warn|info|debug] [--fdb-size N]`;
+
+/** Of a worker that is behind (`engine/urgency.ts`). */
+const NICE = -5;
 
 export interface RunOptions extends LinkOptions {
   logLevel: LogLevel;
@@ -26,7 +29,7 @@ export class UsageError extends Error {}
 type Next = (what: string) => string;
 
 function whole(word: string, what: string, least: number, most: number): number {
-  const value = /^(0x[0-9a-f]+|\d+)$/i.test(word) ? Number(word) : Number.NaN;
+  const value = /^(0x[0-9a-f]+|-?\d+)$/i.test(word) ? Number(word) : Number.NaN;
   if (!(value >= least && value <= most)) {
     throw new UsageError(`${what} "${word}" is not a whole number from ${least} to ${most}`);
   }
@@ -128,6 +131,9 @@ const WORDS: Record<string, (options: RunOptions, next: Next) => void> = {
   '--busy-poll': (o, next) => {
     o.busyPoll = whole(next('--busy-poll'), '--busy-poll', 0, 1_000_000);
   },
+  '--nice': (o, next) => {
+    o.nice = whole(next('--nice'), '--nice', -20, 19);
+  },
   '--workers': (o, next) => {
     const value = next('--workers');
     o.workers = value === 'auto' ? value : whole(value, '--workers', 1, WORKERS_MOST);
@@ -174,6 +180,7 @@ export function parseRun(words: readonly string[]): RunOptions {
     workers: 1,
     offloads: ALL_OFFLOADS,
     busyPoll: 0,
+    nice: NICE,
     logLevel: 'info',
   };
   let at = 0;

@@ -26,6 +26,8 @@ export interface LinkOptions extends LinkSettings {
   offloads: Offloads;
   /** Microseconds that the native transport looks for more before it sleeps. */
   busyPoll: number;
+  /** Priority of a thread that carries frames and is behind (`engine/urgency.ts`). */
+  nice: number;
 }
 
 /** What the operator should know, one sentence each. */

@@ -116,7 +116,7 @@ async function openUnderlay(
     const sockets = openNative(options, { link: INDEX, device, counts, ipv6, offloads }, undo, say);
     for (const port of sockets[0].sourcePorts) tables.own.addPort(port);
     const ports = taps.map((tap, worker) => ({ tap: tap.options, sockets: sockets[worker] }));
-    return () => new NativeEngine(tables, ports, route, options.busyPoll);
+    return () => new NativeEngine(tables, ports, route, { busyPoll: options.busyPoll, nice: options.nice });
   }
   const udp = await openDgram(options, ipv6);
   undo.push(() => udp.close());

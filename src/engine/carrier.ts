@@ -11,7 +11,7 @@ import { Batch } from '../memory/batch.ts';
 import { FramePool } from '../memory/frame-pool.ts';
 import type { Tables } from '../tables/tables.ts';
 
-const BATCH = 64;
+export const BATCH = 64;
 /** Flooding makes several datagrams of one frame, a train brings several in one message. */
 const QUEUE = 1024;
 

@@ -8,7 +8,7 @@ import type { Tables } from '../tables/tables.ts';
 import type { Route } from './carrier.ts';
 import { type Engine, monotonicSeconds } from './engine.ts';
 import { Housekeeping } from './housekeeping.ts';
-import type { WorkerPlan, WorkerPorts } from './worker.ts';
+import type { WorkerHabits, WorkerPlan, WorkerPorts } from './worker.ts';
 
 const STOP_DEADLINE_MS = 3000;
 
@@ -31,13 +31,13 @@ export class NativeEngine implements Engine {
   private readonly timer: NodeJS.Timeout;
 
   /** A worker for each of `ports`. */
-  constructor(tables: Tables, ports: readonly WorkerPorts[], route: Route, busyPoll: number) {
+  constructor(tables: Tables, ports: readonly WorkerPorts[], route: Route, habits: WorkerHabits) {
     tuneCompiler();
     const { stopWord } = this;
     const wakeFds = ports.map(openWake);
     this.crew = ports.map((own, worker) => {
       const wakeFd = wakeFds[worker];
-      const plan = { ...own, worker, tables: tables.memory, route, wakeFd, busyPoll, stop: stopWord };
+      const plan = { ...own, ...habits, worker, tables: tables.memory, route, wakeFd, stop: stopWord };
       return start(plan, () => tables.events.ring());
     });
     this.ended = Promise.race(this.crew.map(({ ended }) => ended));

@@ -8,7 +8,8 @@ import { native } from '../io/native.ts';
 import { type TapOptions, TapPort } from '../io/tap.ts';
 import { type NativeSockets, NativeUdpPort } from '../io/udp-native.ts';
 import { Tables, type TablesMemory } from '../tables/tables.ts';
-import { Carrier, type Route } from './carrier.ts';
+import { BATCH, Carrier, type Route } from './carrier.ts';
+import { Urgency } from './urgency.ts';
 
 /** What a worker has for itself: a queue of the TAP, and a socket to receive from; it sends by sockets of all. */
 export interface WorkerPorts {
@@ -16,14 +17,20 @@ export interface WorkerPorts {
   readonly sockets: NativeSockets;
 }
 
-export interface WorkerPlan extends WorkerPorts {
+/** How a worker shares the machine with others. */
+export interface WorkerHabits {
+  /** Microseconds to look for more before it sleeps. */
+  readonly busyPoll: number;
+  /** As of nice(1), while it is behind (`urgency.ts`). */
+  readonly nice: number;
+}
+
+export interface WorkerPlan extends WorkerPorts, WorkerHabits {
   /** Which of the workers it is, from 0 on. */
   readonly worker: number;
   readonly tables: TablesMemory;
   readonly route: Route;
   readonly wakeFd: number;
-  /** Microseconds to look for more before it sleeps. */
-  readonly busyPoll: number;
   /** One word, shared: not 0 when all are to end. */
   readonly stop: Int32Array;
 }
@@ -39,6 +46,7 @@ export function runWorker(plan: WorkerPlan): string | undefined {
   tables.events.ring = () => parentPort?.postMessage('events');
   const udp = new NativeUdpPort(plan.sockets);
   const carrier = new Carrier(tables, new TapPort(plan.tap), udp, plan.route);
+  const urgency = new Urgency(plan.nice);
   const epoll = addon.pollOpen();
   if (epoll < 0) return `the data plane cannot wait (errno ${-epoll})`;
   addon.pollAdd(epoll, plan.tap.fd, TAP, 0);
@@ -46,7 +54,7 @@ export function runWorker(plan: WorkerPlan): string | undefined {
   addon.pollAdd(epoll, plan.wakeFd, WAKE, 0);
 
   const serve = (id: number, now: number) => {
-    if (id === TAP) carrier.out(now);
+    if (id === TAP) urgency.note(carrier.out(now) >= BATCH);
     else if (id === UDP) carrier.back(now);
     else if (id === WAKE) addon.eventTake(plan.wakeFd);
     else if (carrier.flush()) addon.pollPause(epoll, plan.tap.fd, TAP, 0);
