@@ -31,8 +31,8 @@ function readOptions() {
     ...values,
     rows: listed(values.rows, Object.keys(ROWS), 'row'),
     underlays: listed(values.underlay, UNDERLAYS, 'underlay'),
-    rounds: Number(values.rounds ?? (quick ? 3 : 5)),
-    seconds: Number(values.seconds ?? (quick ? 1 : 3)),
+    rounds: whole(values.rounds ?? (quick ? 3 : 5), '--rounds'),
+    seconds: whole(values.seconds ?? (quick ? 1 : 3), '--seconds'),
     step: quick ? 200 : 400,
   };
 }
@@ -43,6 +43,13 @@ function listed(text, known, what) {
   if (unknown !== undefined)
     throw new Error(`there is no ${what} "${unknown}"; there are ${known.join(', ')}`);
   return known.filter((name) => names.includes(name));
+}
+
+function whole(word, what) {
+  const number = Number(word);
+  if (!(Number.isInteger(number) && number > 0))
+    throw new Error(`${what} "${word}" is not a whole number from 1`);
+  return number;
 }
 
 /** Each pair of ends on hosts of its own, with the tunnel up. */

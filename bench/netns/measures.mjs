@@ -42,20 +42,20 @@ export async function pingUnderLoad(hosts, { seconds }) {
   return measured;
 }
 
-/** The highest delivered rate over a sweep of offered ones: up by half each time until it is too much, then about the best. */
+/**
+ * The highest delivered rate over a sweep of offered ones: up by more than half each time until it was too much twice (once may be
+ * what else the machine did), then about the best.
+ */
 export async function bestRate(hosts, { flows, milliseconds }) {
   const packets = new Packets(hosts, flows);
   let best = { delivered: 0 };
-  const offer = async (rate) => {
+  const isTooMuch = async (rate) => {
     const run = await packets.offer(rate, milliseconds);
     if (run.delivered > best.delivered) best = run;
-    return run;
+    return run.offered < 0.8 * rate || run.delivered < 0.75 * best.delivered;
   };
-  for (let rate = 50_000; ; rate *= 1.5) {
-    const { offered, delivered } = await offer(rate);
-    if (offered < 0.8 * rate || delivered < 0.75 * best.delivered) break;
-  }
-  for (const share of [0.8, 1.25]) await offer(best.offered * share);
+  for (let rate = 60_000, left = 2; left > 0; rate *= 1.6) if (await isTooMuch(rate)) left--;
+  for (const share of [0.8, 1.25]) await isTooMuch(best.offered * share);
   packets.end();
   return best;
 }

@@ -40,14 +40,14 @@ export const MEASUREMENTS = {
     peers: PEERS,
     quick: { wire: TWO, veth: [...TWO, ...PEERS] },
   },
-  udp64x4: { run: packetFlows(4), columns: TWO, quick: { veth: [] } },
+  udp64x2: { run: packetFlows(2), columns: TWO, quick: { veth: [] } },
   ping: { run: ping, columns: OURS, quick: { wire: TWO, veth: [] } },
   loaded: { run: pingUnderLoad, columns: TWO, quick: { veth: [] } },
   overload: {
-    run: (hosts, { seconds, column, round: { udp64x4: best } }) =>
-      overload(hosts, { seconds, rate: 2 * best.native.delivered, best: best[column].delivered }),
+    run: (hosts, { seconds, column, round: { udp64x2: best } }) =>
+      overload(hosts, { seconds, best: best[column].offered, rate: 2 * best.native.delivered }),
     columns: TWO,
-    after: 'udp64x4',
+    after: 'udp64x2',
     quick: { veth: [] },
   },
 };
@@ -62,7 +62,7 @@ export const ROWS = {
   receives: { what: 'TCP, the kernel sends', of: 'receives', ...gigabits },
   sends: { what: 'TCP, the kernel receives', of: 'sends', ...gigabits },
   udp64: { what: 'UDP of 64 bytes, 1 flow', of: 'udp64', ...packets },
-  udp64x4: { what: 'UDP of 64 bytes, 4 flows', of: 'udp64x4', ...packets },
+  udp64x2: { what: 'UDP of 64 bytes, 2 flows', of: 'udp64x2', ...packets },
   overload: {
     what: 'kept at twice the rate',
     of: 'overload',
