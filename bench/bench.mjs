@@ -98,6 +98,7 @@ function run(rows, json) {
   return targetsOf(results);
 }
 
+process.on('SIGINT', () => {}); // ends the trial, and with that the run: its folder goes
 const json = process.argv.includes('--json');
 const chosen = option('--rows')?.split(',') ?? Object.keys(ROWS);
 const unknown = chosen.find((name) => !Object.hasOwn(ROWS, name));

@@ -159,6 +159,11 @@ try {
 }
 const rig = new Rig();
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => rig.abort());
+process.on('uncaughtException', async (error) => {
+  console.error(error);
+  await rig.close();
+  process.exit(1);
+});
 try {
   await bench(rig, options);
 } catch (error) {

@@ -55,7 +55,8 @@ export class Rig {
         child.said += chunk;
       });
     }
-    child.on('error', () => {}); // `running` tells
+    // what went wrong is seen by who waits for it: it is not running, or said nothing
+    for (const emitter of [child, child.stdin]) emitter.on('error', () => {});
     this.#children.push(child);
     return child;
   }
