@@ -50,29 +50,35 @@ export class Fdb {
   lookUp(link: number, high: number, low: number, now: number): number {
     const { table } = this;
     const { words } = table;
-    const key = (link << 16) | high;
-    for (let tries = 0; tries < TRIES; tries++) {
-      const entry = table.find2(key, low);
-      if (entry < 0) return -1;
-      const remote = words[entry + VALUE] >>> 8;
-      if (!table.isStill()) continue;
-      // written only when it changes: a shared cache line that is only read stays cheap
-      if (words[entry + USED] !== now) words[entry + USED] = now;
-      return remote;
-    }
-    return -1;
+    const entry = table.find2((link << 16) | high, low);
+    if (entry < 0) return -1;
+    const remote = words[entry + VALUE] >>> 8;
+    if (!table.isStill()) return this.lookUpAgain(link, high, low) >> 8;
+    // written only when it changes: a shared cache line that is only read stays cheap
+    if (words[entry + USED] !== now) words[entry + USED] = now;
+    return remote;
   }
 
   /** What is known of where a source is, `remote << 8 | flags`, or -1. */
   lookUpSource(link: number, high: number, low: number): number {
     const { table } = this;
+    const entry = table.find2((link << 16) | high, low);
+    if (entry < 0) return -1;
+    const known = table.words[entry + VALUE];
+    if (!table.isStill()) return this.lookUpAgain(link, high, low);
+    this.source = entry;
+    return known;
+  }
+
+  /** The same, after another thread was in the way. */
+  private lookUpAgain(link: number, high: number, low: number): number {
+    const { table } = this;
     for (let tries = 0; tries < TRIES; tries++) {
       const entry = this.find(link, high, low);
       if (entry < 0) return -1;
       const known = table.words[entry + VALUE];
-      if (!table.isStill()) continue;
       this.source = entry;
-      return known;
+      if (table.isStill()) return known;
     }
     return -1;
   }

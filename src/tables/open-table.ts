@@ -105,21 +105,29 @@ export class OpenTable {
   /** Word index of the entry with a two-word key, or -1. The hot look-up. */
   find2(k0: number, k1: number): number {
     const { words, width, header } = this;
-    for (let tries = 0; tries < TRIES; tries++) {
-      // read plainly, as a call to Atomics costs as much as the look-up; a miss alone needs to be sure
-      const version = header[VERSION];
-      this.seen = version;
-      let at = this.home2(k0, k1);
-      const end = at + PROBES * width;
-      for (; at < end; at += width) {
-        const w0 = words[at];
-        const w1 = words[at + 1];
-        if (w0 === k0 && w1 === k1) return at;
-        if (w0 === 0 && w1 === 0) break;
-      }
-      if (Atomics.load(header, VERSION) === version && version % 2 === 0) return -1;
+    // read plainly, as a call to Atomics costs as much as the look-up; a miss alone needs to be sure
+    this.seen = header[VERSION];
+    let at = this.home2(k0, k1);
+    const end = at + PROBES * width;
+    for (; at < end; at += width) {
+      const w0 = words[at];
+      const w1 = words[at + 1];
+      if (w0 === k0 && w1 === k1) return at;
+      if (w0 === 0 && w1 === 0) break;
     }
-    return -1;
+    return this.isMissing() ? -1 : this.find2Again(k0, k1);
+  }
+
+  /** Apart from `find2`, which is compiled into whatever calls it. */
+  private find2Again(k0: number, k1: number): number {
+    this.key[0] = k0;
+    this.key[1] = k1;
+    return this.find();
+  }
+
+  /** Whether nothing was moved while the last look-up found nothing. */
+  private isMissing(): boolean {
+    return Atomics.load(this.header, VERSION) === this.seen && this.seen % 2 === 0;
   }
 
   /** Whether what was read at the place that the last look-up gave was that entry's. Reads in the order x86 keeps. */
@@ -131,15 +139,14 @@ export class OpenTable {
   /** Word index of the entry whose key stands in `key`, or -1. */
   find(): number {
     for (let tries = 0; tries < TRIES; tries++) {
-      const version = this.header[VERSION];
-      this.seen = version;
+      this.seen = this.header[VERSION];
       let at = this.home(this.key, 0);
       const end = at + PROBES * this.width;
       for (; at < end; at += this.width) {
         if (this.holdsKey(at)) return at;
         if (this.isEmpty(at)) break;
       }
-      if (Atomics.load(this.header, VERSION) === version && version % 2 === 0) return -1;
+      if (this.isMissing()) return -1;
     }
     return -1;
   }
