@@ -19,33 +19,28 @@ export const OFFLOAD_COUNTS = REFUSAL + 1;
 
 /** A row for each worker: one writer each, summed by the reader. */
 export class OffloadCounts {
-  private readonly memory: Float64Array;
+  private readonly ofWorkers: readonly Float64Array[];
 
-  constructor(memory: Float64Array) {
-    this.memory = memory;
+  constructor(memory: readonly Float64Array[]) {
+    this.ofWorkers = memory;
   }
 
-  static allocate(workers: number): Float64Array {
-    return new Float64Array(new SharedArrayBuffer(8 * OFFLOAD_COUNTS * workers));
+  static allocate(workers: number): Float64Array[] {
+    const row = () => new Float64Array(new SharedArrayBuffer(8 * OFFLOAD_COUNTS));
+    return Array.from({ length: workers }, row);
   }
 
   row(worker: number): Float64Array {
-    return this.memory.subarray(worker * OFFLOAD_COUNTS, (worker + 1) * OFFLOAD_COUNTS);
+    return this.ofWorkers[worker];
   }
 
-  /** Why the last train was refused, as an errno; 0: none was. */
+  /** Why a train was refused last, as an errno; 0: none was. */
   get refusal(): number {
-    let errno = 0;
-    for (let i = REFUSAL; i < this.memory.length; i += OFFLOAD_COUNTS) errno ||= this.memory[i];
-    return errno;
+    return this.ofWorkers.find((row) => row[REFUSAL] !== 0)?.[REFUSAL] ?? 0;
   }
 
   read(): Record<OffloadName, number> {
-    const sum = (at: number) => {
-      let total = 0;
-      for (let i = at; i < this.memory.length; i += OFFLOAD_COUNTS) total += this.memory[i];
-      return total;
-    };
+    const sum = (at: number) => this.ofWorkers.reduce((total, row) => total + row[at], 0);
     return Object.fromEntries(OFFLOAD_NAMES.map((name, at) => [name, sum(at)])) as Record<
       OffloadName,
       number

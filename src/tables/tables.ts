@@ -38,7 +38,7 @@ export interface TablesMemory {
   readonly floods: FloodMemory;
   readonly neighbors: OpenTableMemory;
   readonly counters: readonly Float64Array[];
-  readonly offloads: Float64Array;
+  readonly offloads: readonly Float64Array[];
   readonly events: Int32Array;
   readonly rounds: Int32Array;
   readonly own: OpenTableMemory;
