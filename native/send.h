@@ -11,7 +11,7 @@
 #include "segment.h"
 #include "udp.h"
 
-enum { SOCKETS_MOST = 256, FAILURES_MOST = 1024 };
+enum { SOCKETS_MOST = 256, FAILURES_MOST = 4096 };
 enum { MESSAGES = 256, VECTORS = 4096, BLOCKS = 1024, BLOCK_BYTES = VXLAN_LENGTH + HEADERS_MOST, TRAIN_CONTROL = 192 };
 
 /* What a transmit reports beside its return value, in words shared with JavaScript. */

@@ -44,5 +44,5 @@ export interface UnderlayPort extends Port {
   readonly sourcePorts: readonly number[];
 }
 
-/** Room of a port's `failed`. */
-export const FAILURES_MOST = 1024;
+/** Room of a port's `failed`: a batch of 64 superframes, of each 64 segments. */
+export const FAILURES_MOST = 4096;
