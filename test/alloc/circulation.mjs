@@ -59,11 +59,15 @@ function openVtep(tapName, local, remote, batch) {
   return { carrier, link };
 }
 
-/** Inner UDP datagrams to everybody, so that the bridge passes them on, from a few flows, with their checksums. */
+/** Inner UDP datagrams and TCP segments to everybody, so that the bridge passes them on: two flows of each, with their checksums. */
 function inject() {
   const script = `
 from scapy.all import *
-frames = [Ether(dst="ff:ff:ff:ff:ff:ff", src="02:00:00:00:00:aa") / IP(src="10.0.0.9", dst="10.0.0.255", ttl=64) / UDP(sport=1000 + i // 16, dport=9) / (b"x" * 200) for i in range(${IN_FLIGHT})]
+def transport(i):
+    flow, at = divmod(i, ${IN_FLIGHT / 4})
+    return UDP(sport=1000 + flow, dport=9) if flow % 2 else TCP(sport=1000 + flow, dport=9, flags="A", seq=1 + 200 * at)
+below = Ether(dst="ff:ff:ff:ff:ff:ff", src="02:00:00:00:00:aa") / IP(src="10.0.0.9", dst="10.0.0.255", ttl=64)
+frames = [below / transport(i) / (b"x" * 200) for i in range(${IN_FLIGHT})]
 sendp(frames, iface="tap0", verbose=False)
 `;
   execFileSync('/usr/bin/python3', ['-c', script], { stdio: ['ignore', 'ignore', 'pipe'] });
