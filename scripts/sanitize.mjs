@@ -8,7 +8,7 @@ import { join } from 'node:path';
 const root = join(import.meta.dirname, '..');
 const COPIED = ['dist', 'src', 'test', 'package.json', 'tsconfig.json', 'vitest.config.ts'];
 /** What is about the C; suites that race the clock are not for a program that is three times as slow. */
-const NATIVE = ['cutting', 'merging', 'hostile-offload', 'udp-port'];
+const NATIVE = ['cutting', 'merging', 'finishing', 'hostile-offload', 'udp-port'];
 const NETNS = ['kernel-offload', 'hostile-superframes'];
 /** Enough to meet every path; the whole count runs without sanitizers. */
 const CASES = '20000';
