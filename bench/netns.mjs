@@ -118,10 +118,19 @@ function describeMachine({ versions }, { rounds, seconds }) {
   };
 }
 
-/** A busy machine halves figures; what falls below that is broken. */
-function check(verdicts) {
-  for (const { aim, value, farOff, less } of verdicts) {
-    if (!farOff) continue;
+/**
+ * A busy machine halves figures; what falls below that is broken, if it does so twice: the rows in question are measured
+ * once more before anything is said against them.
+ */
+async function check(rig, options, verdicts) {
+  const suspects = verdicts.filter(({ farOff }) => farOff);
+  if (suspects.length === 0) return;
+  console.error(`bench: measured once more: ${suspects.map(({ aim }) => aim).join('; ')}`);
+  const rows = options.rows.filter((name) => suspects.some(({ row }) => row === name));
+  const underlays = options.underlays.filter((name) => suspects.some(({ underlay }) => underlay === name));
+  const again = judge(await measureAll(rig, { ...options, rows, underlays }));
+  for (const { aim, value, farOff, less } of again) {
+    if (!farOff || !suspects.some((suspect) => suspect.aim === aim)) continue;
     console.error(
       `bench: ${aim} is the floor, ${value.toFixed(2)} is ${less ? 'over twice' : 'under half'} of it`,
     );
@@ -137,7 +146,8 @@ async function bench(rig, options) {
     console.error(sentence);
   }
   compilePackets(rig.folder);
-  const results = await measureAll(rig, { ...options, peers: Object.keys(peers.versions) });
+  const all = { ...options, peers: Object.keys(peers.versions) };
+  const results = await measureAll(rig, all);
   const verdicts = judge(results);
   if (options.json) printJson(machine, results, verdicts);
   else {
@@ -147,7 +157,7 @@ async function bench(rig, options) {
     printVerdicts(verdicts);
   }
   if (options.svg) writeFileSync(options.svg, picture(machine, results));
-  if (options.check) check(verdicts);
+  if (options.check) await check(rig, all, verdicts);
 }
 
 let options;

@@ -40,6 +40,8 @@ export function judge(results) {
     const aim = `${row} (${underlay}) at ${less ? 'most' : 'least'} ${floor ?? goal} ${how}`;
     return [
       {
+        row,
+        underlay,
         aim,
         value,
         less,
