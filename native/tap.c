@@ -150,6 +150,7 @@ static void put_frame(struct writer *w, const uint8_t *bytes, size_t length, int
   struct virtio_net_hdr vnet = {0};
   struct frame f;
   if (!find_headers(bytes, length, &f)) {
+    while (w->open > 0) end_run(w, w->open - 1); /* it may be a fragment of any of these flows */
     write_frame(w, bytes, length, &vnet, target);
     return;
   }

@@ -7,6 +7,7 @@ import { Random, rounds } from '../support/random.ts';
 import { damaged, MTU, randomBytes, randomPacket, randomTraffic } from '../support/random-packets.ts';
 
 const FRAMES = 1_000_000;
+const NOTHING = new Uint8Array(0);
 const DAMAGED = 100_000;
 const BYTES = randomBytes(new Random(2));
 /** Where a frame says of which flow it is, behind the offload header: the two MACs. */
@@ -58,6 +59,26 @@ describe('merging', () => {
     const [merged, frames, superframes] = ['merged', 'merged-frames', 'superframes'].map(countOf);
     expect(frames).toBeGreaterThan(2 * merged);
     expect(superframes).toBeGreaterThan(0);
+  });
+
+  it('does not overtake: a fragment stays behind the frames of its flow', async () => {
+    const any = randomPacket(new Random(11), BYTES);
+    const whole: Packet = {
+      ...any,
+      tags: [],
+      ipv6: false,
+      tcp: false,
+      options: NOTHING,
+      ipOptions: NOTHING,
+      fragment: 0,
+      payload: BYTES.subarray(0, 100),
+      padding: 0,
+    };
+    const fragment: Packet = { ...whole, fragment: 0x2000 };
+    const frames = [whole, whole, fragment, whole].map(build);
+    const written = await merger.write(frames, 3);
+    expect(written.map((bytes) => offloadPart(bytes)[1])).toEqual([5, 0, 0]);
+    expect(framePart(written[1]).compare(frames[2])).toBe(0);
   });
 
   it('loses nothing of damaged frames: what it merged can be cut into what it was', {
