@@ -30,10 +30,15 @@ const TYPE = {
   delNeigh: 29,
   getNeigh: 30,
 };
-const DUMPS = [TYPE.getLink, TYPE.getAddress, TYPE.getNeigh];
 const REQUEST_DUMP = 0x301;
 const HEADER = 16;
 const FIXED = { link: 16, address: 8, neigh: 12 };
+/** What is asked for, and its fixed part: to a longer one the kernel's log says `bytes leftover`. */
+const DUMPS = [
+  [TYPE.getLink, FIXED.link],
+  [TYPE.getAddress, FIXED.address],
+  [TYPE.getNeigh, FIXED.neigh],
+] as const;
 const ATTRIBUTE = { linkAddress: 1, linkMtu: 4, address: 1, local: 2, neighIp: 1, neighMac: 2 };
 /** States of a neighbour. */
 export const NUD = { reachable: 0x02, noarp: 0x40, permanent: 0x80 } as const;
@@ -47,7 +52,7 @@ export class HostWatch {
   private readonly bell: WatchHandle;
   private readonly room = new Uint8Array(1 << 18);
   private readonly view = new DataView(this.room.buffer);
-  private dumps: number[] = [];
+  private dumps: (readonly [type: number, fixed: number])[] = [];
 
   constructor(listener: HostListener) {
     this.listener = listener;
@@ -72,9 +77,10 @@ export class HostWatch {
 
   /** A socket answers one dump at a time. */
   private dumpNext(): void {
-    const type = this.dumps.shift();
-    if (type === undefined) return;
-    const request = new Uint8Array(HEADER + FIXED.link);
+    const dump = this.dumps.shift();
+    if (!dump) return;
+    const [type, fixed] = dump;
+    const request = new Uint8Array(HEADER + fixed);
     const view = new DataView(request.buffer);
     view.setUint32(0, request.length, true);
     view.setUint16(4, type, true);
