@@ -12,6 +12,8 @@ const DAMAGED = 100_000;
 const BYTES = randomBytes(new Random(2));
 /** Where a frame says of which flow it is, behind the offload header: the two MACs. */
 const MACS = [10, 22] as const;
+/** A flag of the offload header (VIRTIO_NET_HDR_F_NEEDS_CSUM). */
+const NEEDS_CHECKSUM = 1;
 
 let merger: Merger;
 beforeAll(async () => {
@@ -118,7 +120,11 @@ describe('merging', () => {
         : damaged(random, build({ ...p, payload: p.payload.subarray(0, 300) }));
       const [written, ...more] = merger.writeLast(frame);
       expect(more).toEqual([]);
-      expect(framePart(written).compare(frame)).toBe(0);
+      const bytes = framePart(written);
+      expect(bytes.compare(frame.subarray(0, bytes.length))).toBe(0);
+      // a padding goes where a checksum is unfinished, or looks so by chance, one time in 65536
+      const isUnfinished = (offloadPart(written)[0] & NEEDS_CHECKSUM) !== 0;
+      if (!isUnfinished) expect(bytes.length).toBe(frame.length);
       return 1;
     });
   });
