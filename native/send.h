@@ -35,7 +35,7 @@ struct sender {
   int32_t *status;
   double *stats;
   bool trains_allowed;
-  uint16_t *singly; /* by remote: datagrams that are to leave one by one, as its path refused a train */
+  uint16_t *singly; /* by remote: frames and superframes whose datagrams leave one by one, as its path refused a train */
   napi_ref keep[4];
   /* messages of one socket, as many as are prepared */
   int messages, vectors, blocks;

@@ -13,7 +13,7 @@
 #endif
 
 enum { TRAIN_MOST = 64, TRAIN_BYTES_MOST = 65507 }; /* UDP_MAX_SEGMENTS before Linux 6.9, and a datagram over IPv4 */
-enum { SINGLY = 1000 };                             /* a path that refused a train may have changed after so many */
+enum { SINGLY = 1000 }; /* frames or superframes, after which a path that refused a train may have changed */
 
 static struct virtio_net_hdr *item_vnet(const struct batch *b, int item) { return (struct virtio_net_hdr *)vnet_of(b, item); }
 
