@@ -18,6 +18,8 @@ import { Rig } from './netns/rig.mjs';
 import { COLUMNS, columnsOf, endsOf, MEASUREMENTS, ROWS } from './netns/rows.mjs';
 
 const UNDERLAYS = ['wire', 'veth'];
+/** The row that compares the transports is also the one that compares with the kernel. */
+const ALIASES = { tunnel: 'tcp1' };
 
 function readOptions() {
   const text = (otherwise) => ({ type: 'string', default: otherwise });
@@ -38,7 +40,7 @@ function readOptions() {
 }
 
 function listed(text, known, what) {
-  const names = text.split(',');
+  const names = text.split(',').map((name) => ALIASES[name] ?? name);
   const unknown = names.find((name) => !known.includes(name));
   if (unknown !== undefined)
     throw new Error(`there is no ${what} "${unknown}"; there are ${known.join(', ')}`);

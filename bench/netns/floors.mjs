@@ -6,6 +6,7 @@ import { COLUMNS, ROWS } from './rows.mjs';
 
 const FLOORS = [
   { row: 'tcp1', underlay: 'wire', floor: 0.6, goal: 1 },
+  { row: 'tcp1', underlay: 'wire', ours: 'plain', to: 'dgram', floor: 1.3, goal: 2 },
   { row: 'tcp4', underlay: 'wire', floor: 0.65, goal: 1 },
   { row: 'receives', underlay: 'wire', floor: 0.6, goal: 1 },
   { row: 'sends', underlay: 'wire', floor: 0.7, goal: 1.1 },
@@ -23,21 +24,22 @@ const FLOORS = [
   { row: 'tcp1', underlay: 'veth', to: 'fastd', floor: 5, goal: 10 },
   { row: 'udp64', underlay: 'veth', to: 'ovs', floor: 3, goal: 6 },
   { row: 'udp64', underlay: 'veth', to: 'fastd', floor: 3, goal: 6 },
-].map((entry) => ('to' in entry ? entry : { ...entry, to: 'kernel' }));
+].map((entry) => ({ ours: 'native', to: 'kernel', ...entry }));
 
 export const floorOf = (row, underlay) =>
   FLOORS.find((entry) => entry.row === row && entry.underlay === underlay && entry.to === 'kernel');
 
 /** How those floors stand that the results (columns by row and underlay) can tell something about. */
 export function judge(results) {
-  return FLOORS.flatMap(({ row, underlay, to, floor, goal }) => {
+  return FLOORS.flatMap(({ row, underlay, ours, to, floor, goal }) => {
     const columns = results.find((result) => result.row === row && result.underlay === underlay)?.columns;
-    if (!columns?.native || (to && !columns[to])) return [];
-    const value = median(to ? ratios(columns.native, columns[to]) : columns.native);
+    if (!columns?.[ours] || (to && !columns[to])) return [];
+    const value = median(to ? ratios(columns[ours], columns[to]) : columns[ours]);
     const { less = false, unit } = ROWS[row];
     const holds = (bound) => (less ? value <= bound : value >= bound);
     const how = to ? `x ${COLUMNS[to]}` : unit;
-    const aim = `${row} (${underlay}) at ${less ? 'most' : 'least'} ${floor ?? goal} ${how}`;
+    const whose = ours === 'native' ? '' : `, ${COLUMNS[ours]},`;
+    const aim = `${row}${whose} (${underlay}) at ${less ? 'most' : 'least'} ${floor ?? goal} ${how}`;
     return [
       {
         row,
