@@ -48,7 +48,7 @@ function measure(name, twin, folder) {
     nsPerFrame,
     medianNsPerFrame: median(ours, 'median'),
     framesPerSecond: Math.round(1e9 / nsPerFrame),
-    bytesPerFrame: Math.max(...ours.map(({ bytes }) => bytes)),
+    bytesPerFrame: median(ours, 'bytes'),
     twinNsPerFrame,
     twinMedianNsPerFrame: median(theirs, 'median'),
     shareOfTwin: twinNsPerFrame / nsPerFrame,

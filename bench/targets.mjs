@@ -1,7 +1,7 @@
 // What the figures should be: ratios where possible, as machines differ.
 
 /** A run allocates some hundred KB once: statistics, code compiled late. One object a frame would be 16 bytes. */
-const NOTHING = 0.5;
+const NOTHING = 0.1;
 
 /** Those of the targets that the measured rows (results by name) can tell something about. */
 export function targetsOf(results) {

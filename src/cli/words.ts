@@ -221,13 +221,20 @@ function check(o: RunOptions): void {
   if (linkLocal && (o.dev === undefined || o.transport === 'dgram')) {
     throw new UsageError(`remote "${linkLocal}" is link-local: it needs dev, and --transport native`);
   }
-  if (o.busyPoll > 0 && o.transport === 'dgram') {
-    throw new UsageError("--busy-poll concerns the native transport; node:dgram waits in Node's loop");
-  }
-  if (o.transport === 'dgram' && o.workers !== 1 && o.workers !== 'auto') {
-    throw new UsageError(`--workers ${o.workers} needs --transport native: node:dgram has one thread`);
-  }
+  if (o.transport === 'dgram') checkDgram(o);
   if (v6.length > 0 && !o.checksum) {
     throw new UsageError('noudpcsum concerns IPv4; over IPv6 a datagram without checksum is not sent');
+  }
+}
+
+/** What was asked for and node:dgram cannot do. */
+function checkDgram({ busyPoll, workers, offloads, nice }: RunOptions): void {
+  let asked: string | undefined;
+  if (busyPoll > 0) asked = `--busy-poll ${busyPoll}`;
+  else if (workers !== 1 && workers !== 'auto') asked = `--workers ${workers}`;
+  else if (OFFLOAD_WORDS.some((each) => offloads[each]) && offloads !== ALL_OFFLOADS) asked = '--offload';
+  else if (nice !== NICE) asked = `--nice ${nice}`;
+  if (asked) {
+    throw new UsageError(`${asked} needs --transport native: dgram is one thread on Node's own sockets`);
   }
 }

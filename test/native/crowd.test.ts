@@ -23,13 +23,14 @@ describe('tables that threads share', () => {
       'crowd.mjs',
       4,
       5000,
+      300,
     );
     expect(violations).toEqual([]);
-    // all of it took place; how often is a matter of who got the cores
+    // all of it took place, and often
     for (const what of ['learn', 'move', 'expire', 'statics', 'floods', 'byHand'])
-      expect(done[what], what).toBeGreaterThan(0);
+      expect(done[what], what).toBeGreaterThan(20);
     for (const what of ['learn-table-full', 'learn-limit', 'learn-busy', 'proxy-answered', 'flooded'])
-      expect(counted[what], what).toBeGreaterThan(0);
+      expect(counted[what], what).toBeGreaterThan(20);
   });
 
   it('give each key its own, however often entries take the places of others', () => {

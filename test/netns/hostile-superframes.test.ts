@@ -48,7 +48,7 @@ for i, line in enumerate(open(sys.argv[1])):
     size, datagram = line.split()
     s.setsockopt(17, 103, int(size))  # UDP_SEGMENT
     s.send(bytes.fromhex(datagram))
-    if i % 50 == 49: time.sleep(0.002)
+    if i % 50 == 49: time.sleep(0.002)  # so that the receiver's socket does not overflow
 `;
 
 const hex = (...parts: ArrayLike<number>[]) =>

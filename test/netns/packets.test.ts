@@ -72,15 +72,15 @@ async function counter(name: string): Promise<number> {
   return nftables.find((entry) => entry.counter)!.counter!.packets;
 }
 
-describe('packets of the bench', () => {
+// rates are those of a machine that has time for them: a busy one gets more chances
+describe('packets of the bench', { retry: 3 }, () => {
   it.each([1, 4])('a free way, %i flows: the rate that was asked for, nothing lost', (flows) => {
     const counted = offer(flows, 2);
     expect(counted.length).toBe(2);
     for (const { offered, delivered, lost } of counted) {
       expect(lost).toBe(0);
-      // as near as a busy machine lets it
-      expect(Math.abs(offered / RATE - 1)).toBeLessThan(0.5);
-      expect(Math.abs(delivered / offered - 1)).toBeLessThan(0.5);
+      expect(Math.abs(offered / RATE - 1)).toBeLessThan(0.2);
+      expect(Math.abs(delivered / offered - 1)).toBeLessThan(0.2);
     }
   });
 
@@ -90,7 +90,7 @@ describe('packets of the bench', () => {
     expect(await counter('seen')).toBe(sent);
     expect(lost).toBe(await counter('gone'));
     expect(lost).toBeGreaterThan(sent / 5);
-    expect(delivered / offered).toBeLessThan(0.9);
+    expect(Math.abs(delivered / offered - 0.75)).toBeLessThan(0.1);
     await b.run('nft', 'delete', 'table', 'inet', 'bench');
   });
 });

@@ -19,7 +19,7 @@ s.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 24)
 s.connect(("10.0.0.2", 5998))
 for i in range(${COUNT}):
     s.send(i.to_bytes(4, "big") * 300)
-    if i % 200 == 199: time.sleep(0.005)
+    if i % 200 == 199: time.sleep(0.005)  # so that the TAP's queue does not overflow
 `;
 const RECEIVE = `
 import socket

@@ -80,18 +80,23 @@ describe.each([
   it('keep each of many flows in order, both ways, and share them', async () => {
     const before = await shares(vtep);
     const [flows, count] = [24, 3000];
-    const ways = await sendBothWays([a, '10.0.0.1'], [b, '10.0.0.2'], flows, count);
-    for (const { arrived, flows: seen, late } of ways) {
-      expect(late).toBe(0);
-      expect(seen).toBe(flows);
-      expect(arrived).toBeGreaterThan((flows * count) / 10); // what overflowed a queue is no matter here
+    let fewest = 0;
+    // on a busy machine much may overflow a queue, and then there is little to be out of order: again
+    for (let round = 0; round < 3 && fewest <= (flows * count) / 2; round++) {
+      const ways = await sendBothWays([a, '10.0.0.1'], [b, '10.0.0.2'], flows, count);
+      for (const { flows: seen, late } of ways) {
+        expect(late).toBe(0);
+        expect(seen).toBe(flows);
+      }
+      fewest = Math.min(...ways.map(({ arrived }) => arrived));
     }
+    expect(fewest).toBeGreaterThan((flows * count) / 2);
     const after = await shares(vtep);
     for (const way of ['out', 'back'] as const) {
       const carried = after[way].map((total, worker) => total - before[way][worker]);
       expect(carried).toHaveLength(2);
-      // as much as of one flow of 24 arrives at least: that one of two has none happens once in some million times
-      for (const share of carried) expect(share).toBeGreaterThanOrEqual(count / 10);
+      // as much as one flow of 24 at least: that one of two has none happens once in some million times
+      for (const share of carried) expect(share).toBeGreaterThanOrEqual(count);
     }
   });
 

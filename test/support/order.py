@@ -58,7 +58,7 @@ while (going or waiting) and time.monotonic() < end:
         waiting.remove(i)
         going.append(i)
     if not going:
-        time.sleep(0.001)
+        time.sleep(0.001)  # leaves the core to those who send and carry
     for i in list(going):
         # bursts, so that there is a queue to be overtaken in
         for _ in range(random.randint(1, 64)):

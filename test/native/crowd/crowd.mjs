@@ -1,4 +1,4 @@
-// crowd.mjs WORKERS BATCHES: worker threads that learn, move, look up, flood, snoop and answer over the same tables,
+// crowd.mjs WORKERS BATCHES SECONDS: worker threads that learn, move, look up, flood, snoop and answer over the same tables,
 // while this thread ages, forgets, sets, removes and tells. What they found wrong, and what is wrong in the end, is
 // printed as JSON.
 import { once } from 'node:events';
@@ -12,7 +12,7 @@ import { Tables } from '../../../dist/tables/tables.js';
 import { formatIp, formatMac } from '../../../dist/wire/address.js';
 import * as plan from './plan.mjs';
 
-const [workers, batches] = process.argv.slice(2).map(Number);
+const [workers, batches, seconds] = process.argv.slice(2).map(Number);
 const { LINK } = plan;
 // every event is kept until it is read: what they tell must add up to what is there
 const memory = { ...Tables.allocate({ ...plan.SIZES, workers }), events: Events.allocate(1 << 20) };
@@ -199,7 +199,7 @@ function checkEmptied() {
 
 const crowd = Array.from({ length: workers }, (_, worker) => {
   return new Worker(new URL('./worker.mjs', import.meta.url), {
-    workerData: { memory, worker, batches, clock },
+    workerData: { memory, worker, batches, seconds, clock },
   });
 });
 await Promise.all(crowd.map((each) => once(each, 'message')));
@@ -217,7 +217,8 @@ while (!seen) {
   housekeeping.tick(clock[0]);
   changeFlood(plan.floodList(random(plan.LISTS)));
   for (let i = 0; i < 4; i++) changeStatics();
-  changeNeighbors();
+  // often: there is seldom room among those that were snooped
+  for (let i = 0; i < 8; i++) changeNeighbors();
   hear();
   check(fdb.table.count <= plan.ADDRESSES_MOST, 'more than maxaddress', fdb.table.count);
   done.ticks++;
