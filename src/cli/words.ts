@@ -2,7 +2,7 @@
 
 import { isIP, isIPv6 } from 'node:net';
 import { DEFAULT_SETTINGS } from '../control/link.ts';
-import type { LinkOptions } from '../control/link-options.ts';
+import type { Options } from '../control/link-options.ts';
 import { ALL_OFFLOADS, OFFLOAD_WORDS, type Offloads, parseOffloads } from '../control/offloads.ts';
 import { DEFAULT_RANGE } from '../io/source-ports.ts';
 import { DEFAULT_SIZES, WORKERS_MOST } from '../tables/tables.ts';
@@ -19,9 +19,9 @@ export const USAGE = `vtep run NAME id VNI [remote IP]... [local IP] [dev IF] [d
 /** Of a worker that is behind (`engine/urgency.ts`). */
 const NICE = -5;
 
-export interface RunOptions extends LinkOptions {
+export type RunOptions = Options & {
   logLevel: LogLevel;
-}
+};
 
 /** A user's mistake: shown as a sentence, with the form. */
 export class UsageError extends Error {}
@@ -113,7 +113,7 @@ const WORDS: Record<string, (options: RunOptions, next: Next) => void> = {
   },
   address: (o, next) => address(next('address'), o),
   df: (o, next) => {
-    o.df = word(next('df'), 'df', ['set', 'unset']) === 'set';
+    o.df = word(next('df'), 'df', ['set', 'unset'] as const);
   },
   reserved_bits: (o, next) => {
     o.strictReserved = word(next('reserved_bits'), 'reserved_bits', ['kernel', 'ignore']) === 'kernel';
@@ -172,8 +172,12 @@ export function parseRun(words: readonly string[]): RunOptions {
     remotes: [],
     sourcePorts: [...DEFAULT_RANGE],
     ttl: 0,
+    tos: 0,
+    flowLabel: 0,
     addresses: [],
     checksum: true,
+    zeroChecksumTx: false,
+    zeroChecksumRx: false,
     up: false,
     fdbSize: DEFAULT_SIZES.fdb,
     transport: 'native',

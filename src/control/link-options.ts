@@ -1,23 +1,40 @@
-/** What a link of this host is opened with, and how it speaks of what it could not have. */
+/** What a link of this host is opened with, what carries it, and how both speak of what they could not have. */
 
 import type { Mac } from '../wire/address.ts';
 import type { LinkSettings } from './link.ts';
 import type { Offloads } from './offloads.ts';
 
+/** One link: what `ip link add NAME type vxlan` says of it. */
 export interface LinkOptions extends LinkSettings {
   name: string;
+  /** Default destinations, at first. */
   remotes: string[];
+  /** A multicast group as the default destination: joined on `dev`. */
+  group?: string;
   local?: string;
   dev?: string;
   sourcePorts: [number, number];
-  ttl: number;
+  /** 0: the host's, or 1 for a group; `inherit`: the inner packet's. */
+  ttl: number | 'inherit';
+  /** DSCP and ECN as one byte; the inner ECN goes outward in any case. */
+  tos: number | 'inherit';
+  /** Over IPv6. */
+  flowLabel: number | 'inherit';
+  /** Undefined: set where the transport can. */
+  df?: 'unset' | 'set' | 'inherit';
   mtu?: number;
   mac?: Mac;
   addresses: string[];
+  /** Over IPv4: whether datagrams have a checksum. */
   checksum: boolean;
-  /** Undefined: set where the transport can. */
-  df?: boolean;
+  /** Over IPv6: whether datagrams without one are sent, and taken. */
+  zeroChecksumTx: boolean;
+  zeroChecksumRx: boolean;
   up: boolean;
+}
+
+/** What carries the links: the same for all of one process. */
+export interface EngineOptions {
   fdbSize: number;
   transport: 'native' | 'dgram';
   /** Threads that carry frames. */
@@ -29,6 +46,8 @@ export interface LinkOptions extends LinkSettings {
   /** Priority of a thread that carries frames and is behind (`engine/urgency.ts`). */
   nice: number;
 }
+
+export type Options = LinkOptions & EngineOptions;
 
 /** What the operator should know, one sentence each. */
 export type Say = (level: 'warn' | 'info', sentence: string) => void;

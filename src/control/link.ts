@@ -24,6 +24,11 @@ export interface LinkSettings {
   proxy: boolean;
   /** Answer ARP for what is known, forward the rest. */
   suppress: boolean;
+  /** Route short-circuit: a frame to a router goes straight to where its IP packet's neighbour is. */
+  shortCircuit: boolean;
+  /** Tell of frames for which there is no entry, of IP addresses for which there is no neighbour. */
+  l2miss: boolean;
+  l3miss: boolean;
   /** Drop datagrams with reserved bits, as the kernel does; else they are ignored, as RFC 7348 asks. */
   strictReserved: boolean;
 }
@@ -35,6 +40,9 @@ export const DEFAULT_SETTINGS: Omit<LinkSettings, 'vni'> = {
   maxAddresses: 0,
   proxy: false,
   suppress: false,
+  shortCircuit: false,
+  l2miss: true,
+  l3miss: true,
   strictReserved: false,
 };
 

@@ -11,7 +11,7 @@ import { formatMac, type Mac, parseMac } from '../wire/address.ts';
 import { ALL_ZERO } from './fdb.ts';
 import * as host from './host.ts';
 import { Link } from './link.ts';
-import type { LinkOptions, Say } from './link-options.ts';
+import type { Options, Say } from './link-options.ts';
 import { NO_OFFLOADS, type Offload, OffloadReport, turnOffTap, turnOnTap } from './offloads.ts';
 import { openTap, steer } from './open-tap.ts';
 import { openDgram, openNative } from './underlay.ts';
@@ -32,7 +32,7 @@ type Undo = (() => void | Promise<void>)[];
 
 const INDEX = 1;
 
-export async function openLink(options: LinkOptions, say: Say): Promise<OpenLink> {
+export async function openLink(options: Options, say: Say): Promise<OpenLink> {
   const undo: Undo = [];
   const close = async () => {
     for (const step of undo.splice(0).reverse()) await step();
@@ -45,7 +45,7 @@ export async function openLink(options: LinkOptions, say: Say): Promise<OpenLink
   }
 }
 
-async function build(options: LinkOptions, undo: Undo, say: Say): Promise<Omit<OpenLink, 'close'>> {
+async function build(options: Options, undo: Undo, say: Say): Promise<Omit<OpenLink, 'close'>> {
   const { name, dev, remotes, local } = options;
   const device = dev === undefined ? undefined : host.device(dev);
   if (dev !== undefined && !device) throw new Error(`dev "${dev}" is no interface of this namespace`);
@@ -103,12 +103,7 @@ interface Inside {
 }
 
 /** Opens what the transport needs now, and returns what starts it later. */
-async function openUnderlay(
-  options: LinkOptions,
-  inside: Inside,
-  undo: Undo,
-  say: Say,
-): Promise<() => Engine> {
+async function openUnderlay(options: Options, inside: Inside, undo: Undo, say: Say): Promise<() => Engine> {
   const { tables, ipv6, taps, device, offloads } = inside;
   const route = { link: INDEX, endpoint: endpoint(ipv6, options.port) };
   if (options.transport === 'native') {
@@ -125,7 +120,7 @@ async function openUnderlay(
 }
 
 /** The same VTEP has the same address after a restart: peers keep it in their ARP tables. */
-function derivedMac(underlay: string | undefined, options: LinkOptions): Mac | undefined {
+function derivedMac(underlay: string | undefined, options: Options): Mac | undefined {
   if (underlay === undefined) return undefined;
   let hash = 0xcbf29ce484222325n;
   for (const character of `${underlay} ${options.port} ${options.vni}`) {

@@ -5,10 +5,10 @@ import { getSystemErrorName } from 'node:util';
 import { native } from '../io/native.ts';
 import { WORKERS_MOST } from '../tables/tables.ts';
 import type { Device } from './host.ts';
-import type { LinkOptions, Say } from './link-options.ts';
+import type { Options, Say } from './link-options.ts';
 
 /** A queue's descriptor for each worker. `existing`: the device of this name, whose kind was settled when it was made. */
-export function openTap(options: LinkOptions, existing: Device | undefined, say: Say): number[] {
+export function openTap(options: Options, existing: Device | undefined, say: Say): number[] {
   const { name, workers } = options;
   // a further queue could be had, and would take another's frames
   if (existing?.queues) throw cannotOpen(name, 'EBUSY');
@@ -31,7 +31,7 @@ export function openTap(options: LinkOptions, existing: Device | undefined, say:
 }
 
 /** Of the cores, the other half is for those whose frames these are: two workers brought nothing on two cores. */
-function workersWanted({ workers, transport }: LinkOptions): number {
+function workersWanted({ workers, transport }: Options): number {
   if (transport === 'dgram') return 1;
   return workers === 'auto' ? Math.min(Math.max(availableParallelism() >> 1, 1), WORKERS_MOST) : workers;
 }

@@ -8,7 +8,7 @@ import { DgramUdpPort } from '../io/udp-dgram.ts';
 import type { NativeSockets } from '../io/udp-native.ts';
 import { parseIp } from '../wire/address.ts';
 import * as host from './host.ts';
-import type { LinkOptions, Say } from './link-options.ts';
+import type { Options, Say } from './link-options.ts';
 import { type OffloadReport, turnOnUdp } from './offloads.ts';
 
 const RECEIVE_BUFFER = 16 * 1024 * 1024;
@@ -32,7 +32,7 @@ export interface Sender {
  * receive from, those that send are for all: a flow has one source port, whoever carries it.
  */
 export function openNative(
-  options: LinkOptions,
+  options: Options,
   sender: Sender,
   undo: (() => void)[],
   say: Say,
@@ -47,7 +47,14 @@ export function openNative(
   sayBuffer(addon.udpBuffer(receivers[0], 0), say);
   const envelopes = new Uint8Array(new SharedArrayBuffer(128 * (link + 1)));
   const source = options.local === undefined ? null : (parseIp(options.local) as Int32Array);
-  addon.udpEnvelope(envelopes, link, source, device, options.ttl, ipv6 ? 1 : 0);
+  addon.udpEnvelope(
+    envelopes,
+    link,
+    source,
+    device,
+    options.ttl === 'inherit' ? 0 : options.ttl,
+    ipv6 ? 1 : 0,
+  );
   for (const receiving of receivers) turnOnUdp(receiving, sending[0], options.checksum, offloads);
   const trains = offloads.has('gso');
   return receivers.map((receiving, worker) => ({
@@ -75,7 +82,7 @@ function sayBuffer(granted: number, say: Say): void {
  * bound as one that shares with nobody: if the port is in use, that is told, by whomever it is used. Further sockets
  * join only when they are of the same user, so in the end all are given to a user that nobody is (Linux 4.10).
  */
-function openReceiving(options: LinkOptions, ipv6: boolean, count: number, undo: (() => void)[]): number[] {
+function openReceiving(options: Options, ipv6: boolean, count: number, undo: (() => void)[]): number[] {
   const addon = native();
   const any = ipv6 ? ANY_V6 : ANY_V4;
   const address = options.local === undefined ? any : (parseIp(options.local) as Int32Array);
@@ -102,11 +109,11 @@ function closeToOthers(fd: number): void {
 }
 
 /** A UDP socket has one source port: a fixed set on free ports of the range, of which the flow hash picks one. */
-function openSending(options: LinkOptions, ipv6: boolean): { sending: Int32Array; sourcePorts: number[] } {
+function openSending(options: Options, ipv6: boolean): { sending: Int32Array; sourcePorts: number[] } {
   const flags =
     OPTION.sendsOnly |
     (ipv6 ? OPTION.ipv6 : 0) |
-    (options.df === false ? 0 : OPTION.df) |
+    (options.df === 'unset' ? 0 : OPTION.df) |
     (options.checksum ? 0 : OPTION.noChecksum);
   const opened: number[] = [];
   const sourcePorts: number[] = [];
@@ -125,7 +132,7 @@ function openSending(options: LinkOptions, ipv6: boolean): { sending: Int32Array
   );
 }
 
-export async function openDgram(options: LinkOptions, ipv6: boolean): Promise<DgramUdpPort> {
+export async function openDgram(options: Options, ipv6: boolean): Promise<DgramUdpPort> {
   const refused = [
     options.df !== undefined && 'df: node:dgram leaves the DF bit to the host',
     !options.checksum && 'noudpcsum: node:dgram always sends checksums',
@@ -139,13 +146,18 @@ export async function openDgram(options: LinkOptions, ipv6: boolean): Promise<Dg
     );
   }
   try {
-    return await DgramUdpPort.open({ ...options, ipv6, receiveBuffer: RECEIVE_BUFFER });
+    return await DgramUdpPort.open({
+      ...options,
+      ttl: options.ttl === 'inherit' ? 0 : options.ttl,
+      ipv6,
+      receiveBuffer: RECEIVE_BUFFER,
+    });
   } catch (error) {
     throw new Error(bindSentence(options, (error as NodeJS.ErrnoException).code ?? (error as Error).message));
   }
 }
 
-function bindSentence(options: LinkOptions, code: string): string {
+function bindSentence(options: Options, code: string): string {
   const where = `UDP port ${options.port}${options.local ? ` at ${options.local}` : ''}`;
   if (code === 'EADDRINUSE') {
     return `${where} is in use (EADDRINUSE): a kernel vxlan or another VTEP of this namespace has it`;
