@@ -91,7 +91,7 @@ export interface FdbArgs {
 }
 
 /** An entry and one of its destinations: an entry with several is several items. */
-export interface FdbItem extends FdbArgs {
+export interface FdbItem extends Omit<FdbArgs, 'state'> {
   dst: string;
   /** `learned` by itself, or as it was made. */
   state: 'learned' | 'permanent' | 'static' | 'dynamic';
