@@ -8,6 +8,8 @@
  *                      {"id": 1, "error": {"code": "EEXIST", "message": "..."}}
  *
  * Requests of one connection are carried out in order, one after the other; those that watch go on until it closes.
+ * Whoever sends ahead, and wants nothing done after a failure, sets `chained` on each: such a request is carried out
+ * only if the one before it was, else it is answered with ECANCELED.
  */
 
 export const PROTOCOL = 1;
@@ -16,6 +18,7 @@ export interface Request {
   id: number;
   verb: Verb;
   args?: unknown;
+  chained?: boolean;
 }
 
 export type Answer =
@@ -156,6 +159,8 @@ export interface Verbs {
   'fdb show': { args: FdbFilter; items: FdbItem };
   'neigh add': { args: NeighArgs; items: never };
   'neigh replace': { args: NeighArgs; items: never };
+  /** Only where there is one: else ENOENT. */
+  'neigh change': { args: NeighArgs; items: never };
   'neigh del': { args: { dev: string; ip: string }; items: never };
   'neigh flush': { args: { dev?: string }; items: never };
   'neigh show': { args: { dev?: string }; items: NeighItem };
