@@ -26,6 +26,8 @@ export const FDB_FLAG = {
   static: 2,
   /** As static; the state that `bridge fdb add` gives without a word. */
   permanent: 4,
+  /** Who has this MAC is a router: the proxy says so, and `rsc` goes past it. */
+  router: 8,
 } as const;
 
 export class Fdb {
