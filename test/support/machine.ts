@@ -5,7 +5,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Host } from './netns.ts';
+import type { Host, Place } from './netns.ts';
 import { waitFor } from './wait-for.ts';
 
 const UNSHARE = 'unshare --mount --pid --fork --kill-child --mount-proc'.split(' ');
@@ -48,6 +48,20 @@ export class Machine {
     return this.host.run('nsenter', '-t', `${this.root}`, '-m', '-p', command, ...words);
   }
 
+  /** A program that runs until it is stopped or the lab closes. */
+  spawn(command: string, ...words: string[]): ChildProcess {
+    return this.host.spawn('nsenter', '-t', `${this.root}`, '-m', '-p', command, ...words);
+  }
+
+  /** The same in a namespace of it. */
+  inside(netns?: string): Place {
+    const at = netns ? ['ip', 'netns', 'exec', netns] : ['env'];
+    return {
+      run: (...words) => this.run(at[0], ...at.slice(1), ...words),
+      spawn: (...words) => this.spawn(at[0], ...at.slice(1), ...words),
+    };
+  }
+
   /** Runs these lines until one fails, by `wrapper` if there is one. */
   script(lines: readonly string[], wrapper: readonly string[] = []): Promise<string> {
     const path = join(this.folder, `${this.host.netns}-${this.scripts++}.sh`);
@@ -58,10 +72,10 @@ export class Machine {
 
   /** Replies that came back to this host, or to a namespace of it. */
   async ping(to: string, netns?: string): Promise<number> {
-    const words = ['ping', '-c', '2', '-i', '0.1', '-W', '2', to];
-    const all = netns ? ['ip', 'netns', 'exec', netns, ...words] : words;
-    const [command, ...rest] = all;
-    const out = await this.run(command, ...rest).catch((error) => error.stdout as string);
+    const words = ['-c', '2', '-i', '0.1', '-W', '2', to];
+    const out = await this.inside(netns)
+      .run('ping', ...words)
+      .catch((error) => error.stdout as string);
     return Number(/(\d+) received/.exec(out)?.[1] ?? 0);
   }
 

@@ -10,7 +10,13 @@ import { waitFor } from './wait-for.ts';
 const run = promisify(execFile);
 let made = 0;
 
-export class Host {
+/** Where programs run. */
+export interface Place {
+  run(command: string, ...words: string[]): Promise<string>;
+  spawn(command: string, ...words: string[]): ChildProcess;
+}
+
+export class Host implements Place {
   readonly lab: Lab;
   readonly netns: string;
 

@@ -1,7 +1,7 @@
 /** Bytes from host to host; the hashes of both sides. */
 import { once } from 'node:events';
 import { join } from 'node:path';
-import type { Host } from './netns.ts';
+import type { Place } from './netns.ts';
 import { waitFor } from './wait-for.ts';
 
 const SCRIPT = join(import.meta.dirname, 'transfer.py');
@@ -9,8 +9,8 @@ const PYTHON = '/usr/bin/python3';
 export const TRANSFER_PORT = 5999;
 
 export interface Transfer {
-  from: Host;
-  to: Host;
+  from: Place;
+  to: Place;
   address: string;
   protocol: 'tcp' | 'udp';
   size: number;
