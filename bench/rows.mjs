@@ -35,11 +35,11 @@ const macOf = (i) => `02:00:00:00:${(i >> 8).toString(16)}:${(i & 255).toString(
 function world({ order, frames }, settings = {}) {
   const tables = new Tables(Tables.allocate({ ...DEFAULT_SIZES }));
   const link = new Link(tables, LINK, { ...DEFAULT_SETTINGS, vni: 42, ...settings }, false, () => 0);
-  tables.events.ring = () => {};
   const pool = new FramePool(FRAMES);
   const port = new NullPort();
   const [outbound, inbound] = [new Batch(pool, QUEUE), new Batch(pool, QUEUE)];
-  const path = { tables, tap: port, udp: port, outbound, inbound };
+  link.appear();
+  const path = { tables, taps: [port, port], udp: port, outbound, inbound };
   const batch = Batch.receiving(pool, 0, BATCH);
   for (let i = 0; i < FRAMES; i++)
     pool.bytes.set(frames.subarray(i * FRAME_BYTES, (i + 1) * FRAME_BYTES), slotAt(pool, i));

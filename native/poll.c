@@ -35,6 +35,13 @@ static napi_value poll_pause(napi_env env, napi_callback_info info) {
   return answer(env, epoll_ctl(int_arg(env, argv[0]), EPOLL_CTL_MOD, int_arg(env, argv[1]), &event) == 0 ? 0 : -errno);
 }
 
+/* pollRemove(epoll, fd): 0 or -errno */
+static napi_value poll_remove(napi_env env, napi_callback_info info) {
+  napi_value argv[2];
+  arguments(env, info, 2, argv);
+  return answer(env, epoll_ctl(int_arg(env, argv[0]), EPOLL_CTL_DEL, int_arg(env, argv[1]), NULL) == 0 ? 0 : -errno);
+}
+
 static int64_t microseconds(void) {
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
@@ -98,7 +105,7 @@ static napi_value event_take(napi_env env, napi_callback_info info) {
 
 void poll_exports(napi_env env, napi_value exports) {
   static const struct export list[] = {{"pollOpen", poll_open},   {"pollAdd", poll_add},     {"pollPause", poll_pause},
-                                       {"pollWait", poll_wait},   {"eventOpen", event_open}, {"eventRing", event_ring},
+                                       {"pollRemove", poll_remove}, {"pollWait", poll_wait},   {"eventOpen", event_open}, {"eventRing", event_ring},
                                        {"eventTake", event_take}};
   EXPORT_ALL(env, exports, list);
 }

@@ -2,6 +2,7 @@
 
 import { ALL_ZERO } from './control/fdb.ts';
 import { DEFAULT_SETTINGS, Link, type LinkSettings } from './control/link.ts';
+import { Links } from './control/links.ts';
 import { monotonicSeconds } from './engine/engine.ts';
 import { EventedEngine } from './engine/evented-engine.ts';
 import type { Port, UnderlayPort } from './io/port.ts';
@@ -30,6 +31,7 @@ export interface VtepOptions extends Partial<LinkSettings> {
 const INDEX = 1;
 
 export class Vtep extends Link {
+  private readonly links: Links;
   private readonly engine: EventedEngine;
   private readonly ports: readonly Port[];
 
@@ -41,6 +43,9 @@ export class Vtep extends Link {
       Tables.allocate({ ...DEFAULT_SIZES, fdb: options.fdbSize ?? DEFAULT_SIZES.fdb }),
     );
     super(tables, INDEX, settings, ipv6, clock);
+    this.links = new Links(tables, clock);
+    this.links.adopt(this);
+    this.appear();
     const mac = options.mac === undefined ? undefined : parseMac(options.mac);
     if (mac) tables.links.setMac(INDEX, mac.high, mac.low);
     for (const dst of remotes) this.fdb.add(ALL_ZERO, { dst });
@@ -59,6 +64,11 @@ export class Vtep extends Link {
   /** Carries some of what waits at the ports now, instead of at the loop's next turn. Returns how many frames. */
   turn(): number {
     return this.engine.turn();
+  }
+
+  /** Hands over what the data path has told since; happens by itself soon after. */
+  deliverEvents(): void {
+    this.links.deliverEvents();
   }
 
   /** Ages the tables now, instead of within a second: for clocks that are turned by hand. */

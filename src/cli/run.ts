@@ -14,7 +14,7 @@ export async function run(words: string[]): Promise<number> {
     process.once('SIGTERM', () => resolve(undefined));
   });
   const opened = await openLink(options, log);
-  const { name, mtu, workers, link, engine, offloads } = opened;
+  const { name, mtu, workers, link, offloads, ended } = opened;
   const show = () => process.stderr.write(describe(name, link, offloads));
   process.on('SIGUSR2', show);
   tellEvents(name, link, log);
@@ -22,7 +22,7 @@ export async function run(words: string[]): Promise<number> {
   process.stdout.write(
     `vtep: ${name} ready: vni ${options.vni}, port ${options.port}, mtu ${mtu}, ${destinations}${workers > 1 ? `, ${workers} workers` : ''}\n`,
   );
-  const failure = await Promise.race([signalled, engine.ended]);
+  const failure = await Promise.race([signalled, ended]);
   await opened.close();
   process.removeListener('SIGUSR2', show);
   show();

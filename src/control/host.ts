@@ -5,6 +5,7 @@ import { HostWatch, NUD } from '../io/netlink.ts';
 import { LINK_FLAG } from '../tables/links.ts';
 import { NEIGHBOR_UNRESOLVED } from '../tables/neighbors.ts';
 import type { Tables } from '../tables/tables.ts';
+import type { Undo } from './undo.ts';
 
 export interface Device {
   index: number;
@@ -82,7 +83,7 @@ export interface Wanted {
  * Sets on the TAP what is not so yet. Each change that a device which outlives us should not keep goes to `undo`.
  * Returns the device as it is then.
  */
-export function setUp(wanted: Wanted, undo: (() => void)[], warn: (sentence: string) => void): Device {
+export function setUp(wanted: Wanted, undo: Undo, warn: (sentence: string) => void): Device {
   const { name, mtu, mac } = wanted;
   const before = device(name);
   if (!before) throw new Error(`the TAP ${name} vanished while it was set up`);

@@ -59,6 +59,8 @@ export class Link extends EventEmitter<LinkEvents> {
   readonly index: number;
   readonly settings: LinkSettings;
   readonly fdb: LinkFdb;
+  /** Where its datagrams come in. */
+  readonly endpoint: number;
   protected readonly tables: Tables;
 
   constructor(tables: Tables, index: number, settings: LinkSettings, ipv6: boolean, clock: () => number) {
@@ -67,13 +69,42 @@ export class Link extends EventEmitter<LinkEvents> {
     this.index = index;
     this.settings = settings;
     this.fdb = new LinkFdb(tables, index, clock);
+    this.endpoint = endpoint(ipv6, settings.port);
     tables.links.set(index, { ...settings, flags: flagsOf(settings) });
-    if (!tables.links.open(index, endpoint(ipv6, settings.port), settings.vni)) {
-      throw new Error(`there is a link with VNI ${settings.vni} at port ${settings.port} already (EEXIST)`);
+    if (tables.links.find(this.endpoint, settings.vni) !== 0) throw this.taken();
+  }
+
+  /** From here on its datagrams are its own. */
+  appear(): void {
+    if (!this.tables.links.open(this.index, this.endpoint, this.settings.vni)) throw this.taken();
+  }
+
+  /** Its datagrams are nobody's. */
+  disappear(): void {
+    this.tables.links.close(this.index, this.endpoint, this.settings.vni);
+  }
+
+  /** Gives back what it holds in the tables; nobody carries it any more. */
+  forget(): void {
+    const { fdb, floods, links, remotes, counters } = this.tables;
+    const { index } = this;
+    const held = floods.list(index);
+    floods.set(index, []);
+    fdb.table.lock();
+    for (const entry of fdb.entries()) {
+      if (fdb.link(entry) !== index) continue;
+      held.push(fdb.remote(entry));
+      fdb.remove(entry);
     }
-    // a listener must not run inside the data path
-    tables.events.ring = () => queueMicrotask(() => this.deliverEvents());
-    this.deliverEvents();
+    fdb.table.unlock();
+    for (const remote of held) remotes.release(remote);
+    counters.clear(index);
+    links.clear(index);
+  }
+
+  private taken(): Error {
+    const { vni, port } = this.settings;
+    return new Error(`there is a link with VNI ${vni} at port ${port} already (EEXIST)`);
   }
 
   /** What the ARP proxy answers for `ip`. */
@@ -119,12 +150,8 @@ export class Link extends EventEmitter<LinkEvents> {
     return this.tables.offloads.refusal;
   }
 
-  /** Hands over what the data path has told since; happens by itself soon after. */
-  deliverEvents(): void {
-    this.tables.events.drain((words, at) => this.tell(words, at));
-  }
-
-  private tell(words: Int32Array, at: number): void {
+  /** An event of the data path (`tables/events.ts`) becomes one of this link. */
+  tell(words: Int32Array, at: number): void {
     const kind = words[at];
     const mac = formatMac(words[at + 2], words[at + 3]);
     if (kind === EVENT.l2miss) this.emit('miss', { mac });

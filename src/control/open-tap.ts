@@ -6,6 +6,7 @@ import { native } from '../io/native.ts';
 import { WORKERS_MOST } from '../tables/tables.ts';
 import type { Device } from './host.ts';
 import type { Options, Say } from './link-options.ts';
+import type { Undo } from './undo.ts';
 
 /** A queue's descriptor for each worker. `existing`: the device of this name, whose kind was settled when it was made. */
 export function openTap(options: Options, existing: Device | undefined, say: Say): number[] {
@@ -46,7 +47,7 @@ function openQueue(name: string, isOneOfSeveral: boolean): number {
  * Keeps each flow to one queue, so to one worker. An ordinary user mostly may not: there the kernel has a flow follow
  * its answers, and at its beginning some frames can overtake others.
  */
-export function steer(fd: number, undo: (() => void)[], say: Say): void {
+export function steer(fd: number, undo: Undo, say: Say): void {
   const result = native().tapSteer(fd, 1);
   if (result === 0) undo.push(() => void native().tapSteer(fd, 0));
   else {

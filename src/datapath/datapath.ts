@@ -1,6 +1,6 @@
 /** What the two journeys share: the tables, and the batches that frames leave by. */
 
-import type { Port, UnderlayPort } from '../io/port.ts';
+import type { Transmitter, UnderlayTransmitter } from '../io/port.ts';
 import type { Batch } from '../memory/batch.ts';
 import { COUNTER } from '../tables/counters.ts';
 import { REMOTE_TX_ERRORS } from '../tables/remotes.ts';
@@ -8,12 +8,12 @@ import type { Tables } from '../tables/tables.ts';
 
 export interface Datapath {
   readonly tables: Tables;
-  /** Datagrams on their way to remotes; target = remote. */
+  /** Datagrams on their way to remotes; target = remote. All of one link at a time, and `udp` is what sends for it. */
   readonly outbound: Batch;
-  readonly udp: UnderlayPort;
-  /** Frames on their way to the TAP; target = link. */
+  udp: UnderlayTransmitter;
+  /** Frames on their way to TAPs; target = link, and a TAP for each. */
   readonly inbound: Batch;
-  readonly tap: Port;
+  readonly taps: Transmitter[];
 }
 
 const ERRNO = { EIO: 5, EPROTO: 71, ENOBUFS: 105, EMSGSIZE: 90, ECONNREFUSED: 111 };
@@ -41,16 +41,28 @@ export function flushOutbound(path: Datapath): boolean {
   return false;
 }
 
+/** To each TAP in turn, as many as follow each other. */
 export function flushInbound(path: Datapath): void {
-  const { inbound, tap, tables } = path;
-  if (inbound.count === 0) return;
-  tap.transmit(inbound, 0, inbound.count);
+  const { inbound } = path;
+  const { count, target } = inbound;
+  for (let from = 0; from < count; ) {
+    let to = from + 1;
+    while (to < count && target[to] === target[from]) to++;
+    handOver(path, from, to);
+    from = to;
+  }
+  inbound.count = 0;
+}
+
+function handOver(path: Datapath, from: number, to: number): void {
+  const { inbound, taps, tables } = path;
+  const tap = taps[inbound.target[from]];
+  tap.transmit(inbound, from, to);
   for (let i = 0; i < tap.failures; i++) {
     const reason = tap.failed[2 * i + 1] === ERRNO.EIO ? COUNTER['tap-down'] : COUNTER['tap-failed'];
     tables.counters.add(tap.failed[2 * i], reason, 1);
   }
   tap.failures = 0;
-  inbound.count = 0;
 }
 
 /** A remote's failure costs only its own datagrams, and is charged to it. */

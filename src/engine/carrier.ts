@@ -1,12 +1,12 @@
 /**
- * Carries batches between one link's TAP and the underlay. Who calls it, and when, is the engine's matter: a
+ * Carries batches between the TAPs of links and the underlay. Who calls it, and when, is the engine's matter: a
  * worker that blocks in epoll, Node's loop, or a test that turns the crank by hand.
  */
 
 import { type Datapath, flushInbound, flushOutbound } from '../datapath/datapath.ts';
 import { decap } from '../datapath/decap.ts';
 import { encap } from '../datapath/encap.ts';
-import type { Port, UnderlayPort } from '../io/port.ts';
+import type { Port, Receiver, UnderlayTransmitter } from '../io/port.ts';
 import { Batch } from '../memory/batch.ts';
 import { FramePool } from '../memory/frame-pool.ts';
 import type { Tables } from '../tables/tables.ts';
@@ -15,43 +15,63 @@ export const BATCH = 64;
 /** Flooding makes several datagrams of one frame, a train brings several in one message. */
 const QUEUE = 1024;
 
-export interface Route {
-  readonly link: number;
-  /** Where the link's datagrams come in (`tables/links.ts`). */
-  readonly endpoint: number;
-}
+/** Of a link that is not carried: takes nothing, brings nothing. */
+const NOWHERE: Port & UnderlayTransmitter = {
+  receive: () => 0,
+  transmit: () => 0,
+  failures: 0,
+  failed: new Int32Array(0),
+  bind: () => {},
+  close: () => {},
+};
 
 export class Carrier {
   private readonly path: Datapath;
-  private readonly route: Route;
+  /** By link, from 1 on. */
+  private readonly taps: Port[] = [NOWHERE];
+  private readonly senders: UnderlayTransmitter[] = [NOWHERE];
   private readonly fromTap: Batch;
   private readonly fromUdp: Batch;
 
-  constructor(tables: Tables, tap: Port, udp: UnderlayPort, route: Route, batch = BATCH) {
+  constructor(tables: Tables, batch = BATCH) {
     const pool = new FramePool(2 * batch);
     this.fromTap = Batch.receiving(pool, 0, batch);
     this.fromUdp = Batch.receiving(pool, batch, batch, Math.max(batch, QUEUE));
-    this.route = route;
-    this.path = { tables, tap, udp, outbound: new Batch(pool, QUEUE), inbound: new Batch(pool, QUEUE) };
-    udp.bind(tables.remotes.records);
+    const outbound = new Batch(pool, QUEUE);
+    this.path = { tables, taps: this.taps, udp: NOWHERE, outbound, inbound: new Batch(pool, QUEUE) };
   }
 
-  /** A batch from the TAP; how many frames. Frames still waiting to leave are borrowed: none comes on top of them. */
-  out(now: number): number {
-    const { path, fromTap, route } = this;
-    if (path.outbound.count > 0 || path.tap.receive(fromTap) === 0) return 0;
-    encap(path, fromTap, route.link, now);
+  /** From now on the link's frames are carried; `udp` is bound, and may send for other links too. */
+  add(link: number, tap: Port, udp: UnderlayTransmitter): void {
+    while (this.taps.length <= link) {
+      this.taps.push(NOWHERE);
+      this.senders.push(NOWHERE);
+    }
+    this.taps[link] = tap;
+    this.senders[link] = udp;
+  }
+
+  remove(link: number): void {
+    this.taps[link] = this.senders[link] = NOWHERE;
+  }
+
+  /** A batch from the link's TAP; how many frames. Frames still waiting to leave are borrowed: none comes on top of them. */
+  out(link: number, now: number): number {
+    const { path, fromTap } = this;
+    if (path.outbound.count > 0 || this.taps[link].receive(fromTap) === 0) return 0;
+    path.udp = this.senders[link];
+    encap(path, fromTap, link, now);
     this.flush();
     return fromTap.count;
   }
 
-  /** A batch from the underlay; how many datagrams. */
-  back(now: number): number {
-    const { path, fromUdp, route } = this;
+  /** A batch that came in at `endpoint` (`tables/links.ts`); how many datagrams. */
+  back(udp: Receiver, endpoint: number, now: number): number {
+    const { path, fromUdp } = this;
     let carried = 0;
     do {
-      if (path.udp.receive(fromUdp) === 0) break;
-      decap(path, fromUdp, route.endpoint, now);
+      if (udp.receive(fromUdp) === 0) break;
+      decap(path, fromUdp, endpoint, now);
       flushInbound(path);
       carried += fromUdp.count;
       // a full batch may have left datagrams of a train behind, for which nobody rings
@@ -59,18 +79,26 @@ export class Carrier {
     return carried;
   }
 
-  /** Sends what waits. False: the underlay is blocked, and the TAP is not read until it is not. */
+  /** Sends what waits. False: the underlay is blocked, and no TAP is read until it is not. */
   flush(): boolean {
     flushInbound(this.path);
     return flushOutbound(this.path);
+  }
+
+  /** What waits for this sender is given up; true if anything did. */
+  drop(udp: UnderlayTransmitter): boolean {
+    const { path } = this;
+    const waits = path.udp === udp && path.outbound.count > 0;
+    if (waits) path.outbound.count = 0;
+    return waits;
   }
 
   get isBlocked(): boolean {
     return this.path.outbound.count > 0;
   }
 
-  /** Why there is nothing more to carry, if so. */
-  get ended(): string | undefined {
-    return this.path.tap.ended ?? this.path.udp.ended;
+  /** What the waiting datagrams leave by. */
+  get udp(): UnderlayTransmitter {
+    return this.path.udp;
   }
 }

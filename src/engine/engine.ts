@@ -1,10 +1,8 @@
-/** What moves frames: the worker of the native transport, or Node's loop. Both come with the same handle. */
+/** What moves frames: the workers of the native transport, or Node's loop. Both come with the same handle. */
 
 export interface Engine {
   /** Resolves when it has ended: with what went wrong, or undefined after `stop`. */
   readonly ended: Promise<string | undefined>;
-  /** Resolves when frames are carried. */
-  readonly serving: Promise<void>;
   stop(): Promise<void>;
 }
 

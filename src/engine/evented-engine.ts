@@ -1,19 +1,26 @@
-/** The same carrier driven by Node's loop: for node:dgram, for memory, for whatever a user brings as a port. */
+/** One link, its carrier driven by Node's loop: for node:dgram, for memory, for whatever a user brings as a port. */
 
 import type { Port, UnderlayPort } from '../io/port.ts';
 import type { Tables } from '../tables/tables.ts';
-import { Carrier, type Route } from './carrier.ts';
+import { Carrier } from './carrier.ts';
 import type { Engine } from './engine.ts';
 import { Housekeeping } from './housekeeping.ts';
 
 /** Batches each way in one turn of the loop: signals, timers and control get their turn too. */
 const BATCHES_A_TURN = 4;
 
+export interface Route {
+  readonly link: number;
+  /** Where the link's datagrams come in (`tables/links.ts`). */
+  readonly endpoint: number;
+}
+
 export class EventedEngine implements Engine {
   readonly ended: Promise<string | undefined>;
-  readonly serving = Promise.resolve();
   private readonly tables: Tables;
   private readonly carrier: Carrier;
+  private readonly ports: { tap: Port; udp: UnderlayPort };
+  private readonly route: Route;
   private readonly clock: () => number;
   private readonly housekeeping: Housekeeping;
   private readonly timer: NodeJS.Timeout;
@@ -23,7 +30,11 @@ export class EventedEngine implements Engine {
 
   constructor(tables: Tables, tap: Port, udp: UnderlayPort, route: Route, clock: () => number) {
     this.tables = tables;
-    this.carrier = new Carrier(tables, tap, udp, route);
+    this.ports = { tap, udp };
+    this.route = route;
+    this.carrier = new Carrier(tables);
+    udp.bind(tables.remotes.records);
+    this.carrier.add(route.link, tap, udp);
     this.clock = clock;
     this.housekeeping = new Housekeeping(tables);
     this.ended = new Promise((resolve) => {
@@ -46,11 +57,13 @@ export class EventedEngine implements Engine {
   /** One turn: what waits, up to a few batches each way. Returns how many frames and datagrams that were. */
   turn(): number {
     const now = this.clock();
+    const { udp } = this.ports;
+    const { link, endpoint } = this.route;
     this.tables.rounds.begin();
     this.carrier.flush();
     let carried = 0;
     for (let i = 0; i < BATCHES_A_TURN; i++) {
-      const batch = this.carrier.back(now) + this.carrier.out(now);
+      const batch = this.carrier.back(udp, endpoint, now) + this.carrier.out(link, now);
       if (batch === 0) break;
       carried += batch;
     }
@@ -68,7 +81,8 @@ export class EventedEngine implements Engine {
     this.scheduled = setImmediate(() => {
       this.scheduled = undefined;
       const carried = this.turn();
-      if (this.carrier.ended !== undefined) this.end(this.carrier.ended);
+      const why = this.ports.tap.ended ?? this.ports.udp.ended;
+      if (why !== undefined) this.end(why);
       else if (carried > 0) this.schedule();
     });
   }

@@ -1,14 +1,13 @@
-/** Starts and ends the workers, over descriptors that the control thread has opened. */
+/** Starts and ends the workers, and has them carry what the control thread has opened. */
 
-import { once } from 'node:events';
 import { setFlagsFromString } from 'node:v8';
 import { Worker } from 'node:worker_threads';
 import { native } from '../io/native.ts';
 import type { Tables } from '../tables/tables.ts';
-import type { Route } from './carrier.ts';
 import { type Engine, monotonicSeconds } from './engine.ts';
 import { Housekeeping } from './housekeeping.ts';
-import type { WorkerHabits, WorkerPlan, WorkerPorts } from './worker.ts';
+import type { Order, Report } from './orders.ts';
+import type { WorkerHabits, WorkerPlan } from './worker.ts';
 
 const STOP_DEADLINE_MS = 3000;
 
@@ -25,61 +24,98 @@ export function tuneCompiler(): void {
 
 export class NativeEngine implements Engine {
   readonly ended: Promise<string | undefined>;
-  readonly serving: Promise<void>;
+  readonly workers: number;
+  /** Told when a link's TAP will never carry anything again, and why. */
+  onLinkEnded: (link: number, why: string) => void = () => {};
   private readonly crew: readonly Hand[];
   private readonly stopWord = new Int32Array(new SharedArrayBuffer(4));
   private readonly timer: NodeJS.Timeout;
 
-  /** A worker for each of `ports`. */
-  constructor(tables: Tables, ports: readonly WorkerPorts[], route: Route, habits: WorkerHabits) {
+  constructor(tables: Tables, workers: number, habits: WorkerHabits) {
     tuneCompiler();
-    const { stopWord } = this;
-    const wakeFds = ports.map(openWake);
-    this.crew = ports.map((own, worker) => {
-      const wakeFd = wakeFds[worker];
-      const plan = { ...own, ...habits, worker, tables: tables.memory, route, wakeFd, stop: stopWord };
-      return start(plan, () => tables.events.ring());
+    this.workers = workers;
+    const hear = (what: Report) => {
+      if (what.kind === 'events') tables.events.ring();
+      else if (what.kind === 'link ended') this.onLinkEnded(what.link, what.why);
+    };
+    this.crew = Array.from({ length: workers }, (_, worker) => {
+      const plan = { ...habits, worker, tables: tables.memory, wakeFd: openWake(), stop: this.stopWord };
+      return new Hand(plan, hear);
     });
     this.ended = Promise.race(this.crew.map(({ ended }) => ended));
-    const all = Promise.all(this.crew.map(({ serving }) => serving));
-    this.serving = Promise.race([all, this.ended]).then(() => {});
     const housekeeping = new Housekeeping(tables);
     this.timer = setInterval(() => housekeeping.tick(monotonicSeconds()), 1000).unref();
+  }
+
+  /** Resolves when every worker has carried its order out, if it has one. */
+  async order(orderFor: (worker: number) => Order | undefined): Promise<void> {
+    await Promise.all(
+      this.crew.map((hand, worker) => {
+        const order = orderFor(worker);
+        return order && hand.order(order);
+      }),
+    );
   }
 
   /** `terminate` would hang while a worker waits in the kernel: a word, a ring, and a deadline. */
   async stop(): Promise<void> {
     clearInterval(this.timer);
     Atomics.store(this.stopWord, 0, 1);
-    for (const { wakeFd } of this.crew) native().eventRing(wakeFd);
+    for (const hand of this.crew) hand.wake();
     let timer: NodeJS.Timeout | undefined;
     const deadline = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, STOP_DEADLINE_MS);
     });
     await Promise.race([Promise.all(this.crew.map(({ ended }) => ended)), deadline]);
     clearTimeout(timer);
-    for (const { wakeFd } of this.crew) native().closeFd(wakeFd);
+    for (const hand of this.crew) hand.close();
   }
 }
 
 /** A worker as the control thread has it. */
-interface Hand {
-  readonly wakeFd: number;
-  readonly serving: Promise<unknown>;
+class Hand {
   readonly ended: Promise<string | undefined>;
-}
+  private readonly wakeFd: number;
+  private readonly worker: Worker;
+  private ordered = 0;
+  private done = 0;
+  /** Those who wait until as many orders are carried out, in order. */
+  private readonly waiting: { orders: number; resolve: () => void }[] = [];
 
-function start(plan: WorkerPlan, ring: () => void): Hand {
-  const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData: plan });
-  const ended = new Promise<string | undefined>((resolve) => {
-    worker.on('message', (message) => {
-      if (message === 'events') ring();
-      else if (message !== 'serving') resolve(message.ended);
+  constructor(plan: WorkerPlan, hear: (what: Report) => void) {
+    this.wakeFd = plan.wakeFd;
+    this.worker = new Worker(new URL('./worker.js', import.meta.url), { workerData: plan });
+    this.ended = new Promise((resolve) => {
+      this.worker.on('message', (what: Report) => {
+        if (what.kind === 'ended') resolve(what.why);
+        else if (what.kind === 'done') this.settle(what.orders);
+        else hear(what);
+      });
+      this.worker.on('error', (error) => resolve(`the data plane ended: ${error.message}`));
+      this.worker.on('exit', () => resolve(undefined));
     });
-    worker.on('error', (error) => resolve(`the data plane ended: ${error.message}`));
-    worker.on('exit', () => resolve(undefined));
-  });
-  return { wakeFd: plan.wakeFd, serving: once(worker, 'message'), ended };
+    this.ended.then(() => this.settle(this.ordered)); // nobody waits for one who is no more
+  }
+
+  order(order: Order): Promise<void> {
+    this.worker.postMessage(order);
+    this.wake();
+    const orders = ++this.ordered;
+    return new Promise((resolve) => this.waiting.push({ orders, resolve }));
+  }
+
+  wake(): void {
+    native().eventRing(this.wakeFd);
+  }
+
+  close(): void {
+    native().closeFd(this.wakeFd);
+  }
+
+  private settle(done: number): void {
+    this.done = Math.max(this.done, done);
+    while (this.waiting.length > 0 && this.waiting[0].orders <= this.done) this.waiting.shift()?.resolve();
+  }
 }
 
 function openWake(): number {

@@ -3,19 +3,14 @@
  * closes no port, and allocates nothing per frame.
  */
 
-import { parentPort, workerData } from 'node:worker_threads';
+import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { native } from '../io/native.ts';
-import { type TapOptions, TapPort } from '../io/tap.ts';
-import { type NativeSockets, NativeUdpPort } from '../io/udp-native.ts';
+import { TapPort } from '../io/tap.ts';
+import { UdpReceiver, UdpSender } from '../io/udp-native.ts';
 import { Tables, type TablesMemory } from '../tables/tables.ts';
-import { BATCH, Carrier, type Route } from './carrier.ts';
+import { BATCH, Carrier } from './carrier.ts';
+import type { Order, Report } from './orders.ts';
 import { Urgency } from './urgency.ts';
-
-/** What a worker has for itself: a queue of the TAP, and a socket to receive from; it sends by sockets of all. */
-export interface WorkerPorts {
-  readonly tap: TapOptions;
-  readonly sockets: NativeSockets;
-}
 
 /** How a worker shares the machine with others. */
 export interface WorkerHabits {
@@ -25,53 +20,164 @@ export interface WorkerHabits {
   readonly nice: number;
 }
 
-export interface WorkerPlan extends WorkerPorts, WorkerHabits {
+export interface WorkerPlan extends WorkerHabits {
   /** Which of the workers it is, from 0 on. */
   readonly worker: number;
   readonly tables: TablesMemory;
-  readonly route: Route;
   readonly wakeFd: number;
   /** One word, shared: not 0 when all are to end. */
   readonly stop: Int32Array;
 }
 
-const TAP = 1;
-const UDP = 2;
-const WAKE = 3;
-const WRITABLE = 4;
+/** What a descriptor is, as epoll tells it: the TAP of the link of this number, or one of these. */
+const RECEIVER = 1 << 16;
+const WAKE = 1 << 17;
+const WRITABLE = WAKE + 1;
 
-export function runWorker(plan: WorkerPlan): string | undefined {
-  const addon = native();
-  const tables = new Tables(plan.tables, plan.worker);
-  tables.events.ring = () => parentPort?.postMessage('events');
-  const udp = new NativeUdpPort(plan.sockets);
-  const carrier = new Carrier(tables, new TapPort(plan.tap), udp, plan.route);
-  const urgency = new Urgency(plan.nice);
-  const epoll = addon.pollOpen();
-  if (epoll < 0) return `the data plane cannot wait (errno ${-epoll})`;
-  addon.pollAdd(epoll, plan.tap.fd, TAP, 0);
-  addon.pollAdd(epoll, plan.sockets.receiving, UDP, 0);
-  addon.pollAdd(epoll, plan.wakeFd, WAKE, 0);
+class DataPlaneWorker {
+  private readonly plan: WorkerPlan;
+  private readonly addon = native();
+  private readonly tables: Tables;
+  private readonly carrier: Carrier;
+  private readonly urgency: Urgency;
+  private readonly epoll: number;
+  private readonly taps: (TapPort | undefined)[] = [];
+  private readonly receivers: ({ udp: UdpReceiver; endpoint: number } | undefined)[] = [];
+  private readonly senders: (UdpSender | undefined)[] = [];
+  /** Links whose TAPs have something, and wait for the underlay. */
+  private readonly paused: number[] = [];
+  private orders = 0;
 
-  const serve = (id: number, now: number) => {
-    if (id === TAP) urgency.note(carrier.out(now) >= BATCH);
-    else if (id === UDP) carrier.back(now);
-    else if (id === WAKE) addon.eventTake(plan.wakeFd);
-    else if (carrier.flush()) addon.pollPause(epoll, plan.tap.fd, TAP, 0);
-    if (!carrier.isBlocked) return;
-    addon.pollPause(epoll, plan.tap.fd, TAP, 1);
-    addon.pollAdd(epoll, udp.blockedFd, WRITABLE, 1);
-  };
-  parentPort?.postMessage('serving');
-  const ready = new Int32Array(1 + 2 * 16);
-  while (Atomics.load(plan.stop, 0) === 0 && carrier.ended === undefined) {
-    const count = addon.pollWait(epoll, ready, plan.busyPoll);
-    tables.rounds.begin();
-    for (let i = 0; i < count; i++) serve(ready[1 + 2 * i], ready[0]);
-    if (!carrier.isBlocked) tables.rounds.end();
+  constructor(plan: WorkerPlan) {
+    this.plan = plan;
+    this.tables = new Tables(plan.tables, plan.worker);
+    this.tables.events.ring = () => report({ kind: 'events' });
+    this.carrier = new Carrier(this.tables);
+    this.urgency = new Urgency(plan.nice);
+    this.epoll = this.addon.pollOpen();
+    if (this.epoll < 0) throw new Error(`the data plane cannot wait (errno ${-this.epoll})`);
+    this.addon.pollAdd(this.epoll, plan.wakeFd, WAKE, 0);
   }
-  addon.closeFd(epoll);
-  return carrier.ended;
+
+  run(): void {
+    const { addon, epoll, plan, tables, carrier } = this;
+    const ready = new Int32Array(1 + 2 * 16);
+    this.takeOrders();
+    while (Atomics.load(plan.stop, 0) === 0) {
+      const count = addon.pollWait(epoll, ready, plan.busyPoll);
+      tables.rounds.begin();
+      for (let i = 0; i < count; i++) this.serve(ready[1 + 2 * i], ready[0]);
+      if (!carrier.isBlocked) tables.rounds.end();
+    }
+    addon.closeFd(epoll);
+  }
+
+  private serve(id: number, now: number): void {
+    if (id < RECEIVER) this.out(id, now);
+    else if (id < WAKE) this.back(id - RECEIVER, now);
+    else if (id === WRITABLE) this.resume();
+    else {
+      this.addon.eventTake(this.plan.wakeFd);
+      this.takeOrders();
+    }
+  }
+
+  private out(link: number, now: number): void {
+    const { carrier } = this;
+    if (carrier.isBlocked) return this.pause(link);
+    const frames = carrier.out(link, now);
+    this.urgency.note(frames >= BATCH);
+    if (frames === 0) this.checkEnd(link);
+    if (carrier.isBlocked) this.addon.pollAdd(this.epoll, (carrier.udp as UdpSender).blockedFd, WRITABLE, 1);
+  }
+
+  private back(id: number, now: number): void {
+    const receiver = this.receivers[id];
+    // told in the same round in which it was left
+    if (receiver) this.carrier.back(receiver.udp, receiver.endpoint, now);
+  }
+
+  private pause(link: number): void {
+    const tap = this.taps[link];
+    if (!tap) return;
+    this.addon.pollPause(this.epoll, tap.options.fd, link, 1);
+    this.paused.push(link);
+  }
+
+  private resume(): void {
+    const { addon, epoll, carrier } = this;
+    if (!carrier.flush()) return void addon.pollAdd(epoll, (carrier.udp as UdpSender).blockedFd, WRITABLE, 1);
+    for (const link of this.paused.splice(0)) {
+      const tap = this.taps[link];
+      if (tap) addon.pollPause(epoll, tap.options.fd, link, 0);
+    }
+  }
+
+  /** A TAP that was deleted rings for ever. */
+  private checkEnd(link: number): void {
+    const tap = this.taps[link];
+    if (tap?.ended === undefined) return;
+    this.leaveLink(link);
+    report({ kind: 'link ended', link, why: tap.ended });
+  }
+
+  private takeOrders(): void {
+    const before = this.orders;
+    for (;;) {
+      const message = parentPort && receiveMessageOnPort(parentPort);
+      if (!message) break;
+      this.carryOut(message.message as Order);
+      this.orders++;
+    }
+    if (this.orders > before) report({ kind: 'done', orders: this.orders });
+  }
+
+  private carryOut(order: Order): void {
+    const { addon, epoll, tables } = this;
+    const counts = tables.offloads.row(this.plan.worker);
+    if (order.kind === 'take receiver') {
+      const { id, fd, endpoint } = order;
+      this.receivers[id] = { udp: new UdpReceiver(fd, counts), endpoint };
+      addon.pollAdd(epoll, fd, RECEIVER + id, 0);
+    } else if (order.kind === 'leave receiver') {
+      addon.pollRemove(epoll, this.receivers[order.id]?.udp.fd ?? -1);
+      this.receivers[order.id] = undefined;
+    } else if (order.kind === 'take sender') {
+      const sender = new UdpSender(order.sockets, counts);
+      sender.bind(tables.remotes.records);
+      this.senders[order.id] = sender;
+    } else if (order.kind === 'leave sender') {
+      const sender = this.senders[order.id];
+      if (sender && this.carrier.drop(sender)) this.resume();
+      this.senders[order.id] = undefined;
+    } else if (order.kind === 'take link') {
+      const tap = new TapPort(order.tap);
+      this.taps[order.link] = tap;
+      this.carrier.add(order.link, tap, this.senders[order.sender] as UdpSender);
+      addon.pollAdd(epoll, order.tap.fd, order.link, 0);
+    } else this.leaveLink(order.link);
+  }
+
+  private leaveLink(link: number): void {
+    const tap = this.taps[link];
+    if (!tap) return;
+    this.addon.pollRemove(this.epoll, tap.options.fd);
+    this.carrier.remove(link);
+    this.taps[link] = undefined;
+  }
 }
 
-if (parentPort && workerData?.tables) parentPort.postMessage({ ended: runWorker(workerData as WorkerPlan) });
+function report(what: Report): void {
+  parentPort?.postMessage(what);
+}
+
+function runWorker(plan: WorkerPlan): void {
+  try {
+    new DataPlaneWorker(plan).run();
+    report({ kind: 'ended' });
+  } catch (error) {
+    report({ kind: 'ended', why: (error as Error).message });
+  }
+}
+
+if (parentPort && workerData?.tables) runWorker(workerData as WorkerPlan);

@@ -61,6 +61,7 @@ export interface Native {
   pollOpen(): number;
   pollAdd(epoll: number, fd: number, id: number, writable: number): number;
   pollPause(epoll: number, fd: number, id: number, paused: number): number;
+  pollRemove(epoll: number, fd: number): number;
   /** Waits for what is ready, the first `spin` microseconds without sleeping. */
   pollWait(epoll: number, ready: Int32Array, spin: number): number;
   eventOpen(): number;
@@ -107,22 +108,15 @@ export function native(): Native {
   return addon;
 }
 
-/** The addon's handle of each batch that a port has met: bound at the first meeting. */
-export class BatchHandles {
-  private readonly handles = new Map<Batch, BatchHandle>();
+/** The addon's handle of a batch: bound when a port first meets it, and kept with it. */
+export function handleOf(batch: Batch): BatchHandle {
+  return (batch.handle ?? bind(batch)) as BatchHandle;
+}
 
-  of(batch: Batch): BatchHandle {
-    const known = this.handles.get(batch);
-    if (known) return known;
-    const handle = native().bindBatch(
-      batch.words,
-      batch.pool.bytes,
-      batch.pool.slotBytes,
-      batch.firstSlot,
-      batch.slots,
-    );
-    if (typeof handle === 'number') throw new Error('there is no memory for another batch');
-    this.handles.set(batch, handle);
-    return handle;
-  }
+function bind(batch: Batch): BatchHandle {
+  const { words, pool, firstSlot, slots } = batch;
+  const handle = native().bindBatch(words, pool.bytes, pool.slotBytes, firstSlot, slots);
+  if (typeof handle === 'number') throw new Error('there is no memory for another batch');
+  batch.handle = handle;
+  return handle;
 }

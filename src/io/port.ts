@@ -5,13 +5,21 @@
 
 import type { Batch } from '../memory/batch.ts';
 
-export interface Port {
+export interface Receiver {
   /**
    * Fills `batch` from item 0 with what is there, sets `batch.count` and returns it; 0 = nothing left.
    * Never waits. Item i lies in the batch's own slot, with HEADROOM in front.
    */
   receive(batch: Batch): number;
 
+  /** Why it will never bring anything again: its device was deleted, say. */
+  readonly ended?: string;
+
+  /** Evented engines: rings when there is something to receive; silent then until `receive` returned 0. */
+  onReadable?(ring: () => void): void;
+}
+
+export interface Transmitter {
   /**
    * Hands over the items `from` up to `to`, in order within a flow. Returns how many could not be taken
    * because the way is blocked for now: they stay, in order, at the end of the range. An item that was
@@ -23,23 +31,23 @@ export interface Port {
   failures: number;
   readonly failed: Int32Array;
 
-  /** Why this port will never carry anything again: its device was deleted, say. */
-  readonly ended?: string;
-
-  /** Evented engines: rings when there is something to receive; silent then until `receive` returned 0. */
-  onReadable?(ring: () => void): void;
-
   /** Evented engines: rings when a blocked transmit is worth another try, or a refusal came late. */
   onWritable?(ring: () => void): void;
+}
 
+/** Both ways: a TAP, or what a user brings. */
+export interface Port extends Receiver, Transmitter {
   close(): void;
 }
 
-/** The side that faces the remotes. */
-export interface UnderlayPort extends Port {
+/** What sends to the remotes. */
+export interface UnderlayTransmitter extends Transmitter {
   /** Told once, before the first transmit: the remotes' records (`tables/remotes.ts`), which targets index. */
   bind(records: Int32Array): void;
+}
 
+/** The side that faces the remotes. */
+export interface UnderlayPort extends Port, UnderlayTransmitter {
   /** Ports that its datagrams leave from: what comes back from there and from our address is our own. */
   readonly sourcePorts: readonly number[];
 }

@@ -2,7 +2,7 @@
 
 import { getSystemErrorName } from 'node:util';
 import type { Batch } from '../memory/batch.ts';
-import { BatchHandles, native, type WatchHandle } from './native.ts';
+import { handleOf, native, type WatchHandle } from './native.ts';
 import { FAILURES_MOST, type Port } from './port.ts';
 
 export interface TapOptions {
@@ -20,7 +20,6 @@ export class TapPort implements Port {
   readonly failed = new Int32Array(2 * FAILURES_MOST);
   ended: string | undefined;
   private readonly addon = native();
-  private readonly handles = new BatchHandles();
   private bell: WatchHandle | undefined;
 
   constructor(options: TapOptions) {
@@ -28,7 +27,7 @@ export class TapPort implements Port {
   }
 
   receive(batch: Batch): number {
-    const got = this.addon.tapReceive(this.handles.of(batch), this.options.fd);
+    const got = this.addon.tapReceive(handleOf(batch), this.options.fd);
     if (got < 0) this.ended = `the TAP is gone (${getSystemErrorName(got)})`;
     else if (got === 0 && this.bell) this.addon.watchAgain(this.bell);
     batch.count = Math.max(got, 0);
@@ -38,7 +37,7 @@ export class TapPort implements Port {
   /** A TAP takes every frame or refuses it for good: nothing is ever blocked. */
   transmit(batch: Batch, from: number, to: number): number {
     const { fd, mtu, merge, counts } = this.options;
-    const handle = this.handles.of(batch);
+    const handle = handleOf(batch);
     this.failures = this.addon.tapTransmit(handle, fd, from, to, this.failed, mtu[0], merge ? 1 : 0, counts);
     return 0;
   }

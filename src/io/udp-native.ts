@@ -1,8 +1,8 @@
-/** UDP by recvmmsg and sendmmsg: one receiving socket, and a fixed set of sending ones for all links. */
+/** UDP by recvmmsg and sendmmsg: sockets to receive from, and fixed sets of sockets that send for all links. */
 
 import type { Batch } from '../memory/batch.ts';
-import { BatchHandles, native, type SenderHandle } from './native.ts';
-import { FAILURES_MOST, type UnderlayPort } from './port.ts';
+import { handleOf, native, type SenderHandle } from './native.ts';
+import { FAILURES_MOST, type Receiver, type UnderlayTransmitter } from './port.ts';
 
 /** Layout of the words that a transmit reports in (`native/send.h`). */
 const FAILURES = 0;
@@ -13,41 +13,55 @@ const STATUS_WORDS = LISTS + 2 * FAILURES_MOST;
 /** Trains are large: a few at a time stay in the cache between receiving and handing over. */
 const TRAINS_A_CALL = 8;
 
-/** What the control thread opens, and the worker's port is made of. */
-export interface NativeSockets {
-  readonly receiving: number;
+export class UdpReceiver implements Receiver {
+  readonly fd: number;
+  private readonly counts: Float64Array;
+  private readonly addon = native();
+  private cameAsTrains = false;
+
+  constructor(fd: number, counts: Float64Array) {
+    this.fd = fd;
+    this.counts = counts;
+  }
+
+  receive(batch: Batch): number {
+    const messages = this.cameAsTrains ? TRAINS_A_CALL : batch.slots;
+    const got = this.addon.udpReceive(handleOf(batch), this.fd, messages, this.counts);
+    this.cameAsTrains = got > messages;
+    batch.count = Math.max(got, 0);
+    return batch.count;
+  }
+}
+
+/** What the control thread opens, and a worker's sender is made of. */
+export interface SenderSockets {
   readonly sending: Int32Array;
   /** Per link: the control messages of its datagrams (`udpEnvelope`). */
   readonly envelopes: Uint8Array;
-  readonly sourcePorts: readonly number[];
   /** Whether datagrams may leave as trains. */
   readonly trains: boolean;
-  readonly counts: Float64Array;
 }
 
-export class NativeUdpPort implements UnderlayPort {
-  readonly sockets: NativeSockets;
+export class UdpSender implements UnderlayTransmitter {
   readonly failed: Int32Array;
+  private readonly sockets: SenderSockets;
+  private readonly counts: Float64Array;
   private readonly status = new Int32Array(STATUS_WORDS);
   private readonly addon = native();
-  private readonly handles = new BatchHandles();
   private sender: SenderHandle | undefined;
-  private cameAsTrains = false;
 
-  constructor(sockets: NativeSockets) {
+  constructor(sockets: SenderSockets, counts: Float64Array) {
     this.sockets = sockets;
+    this.counts = counts;
     this.failed = this.status.subarray(LISTS, LISTS + 2 * FAILURES_MOST);
   }
 
   bind(records: Int32Array): void {
-    const { sending, envelopes, counts, trains } = this.sockets;
-    const sender = this.addon.bindSender(sending, records, envelopes, this.status, counts, trains ? 1 : 0);
+    const { sending, envelopes, trains } = this.sockets;
+    const { addon, status, counts } = this;
+    const sender = addon.bindSender(sending, records, envelopes, status, counts, trains ? 1 : 0);
     if (typeof sender === 'number') throw new Error('there is no memory for the sending sockets');
     this.sender = sender;
-  }
-
-  get sourcePorts(): readonly number[] {
-    return this.sockets.sourcePorts;
   }
 
   get failures(): number {
@@ -63,21 +77,7 @@ export class NativeUdpPort implements UnderlayPort {
     return this.status[BLOCKED_FD];
   }
 
-  receive(batch: Batch): number {
-    const { receiving, counts } = this.sockets;
-    const messages = this.cameAsTrains ? TRAINS_A_CALL : batch.slots;
-    const got = this.addon.udpReceive(this.handles.of(batch), receiving, messages, counts);
-    this.cameAsTrains = got > messages;
-    batch.count = Math.max(got, 0);
-    return batch.count;
-  }
-
   transmit(batch: Batch, from: number, to: number): number {
-    return this.addon.udpTransmit(this.handles.of(batch), this.sender as SenderHandle, from, to);
-  }
-
-  close(): void {
-    this.addon.closeFd(this.sockets.receiving);
-    for (const fd of this.sockets.sending) this.addon.closeFd(fd);
+    return this.addon.udpTransmit(handleOf(batch), this.sender as SenderHandle, from, to);
   }
 }

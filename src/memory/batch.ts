@@ -58,6 +58,8 @@ export class Batch {
   readonly vnet: Int32Array;
   /** Items in use. */
   count = 0;
+  /** Whoever carries it natively keeps here what it is called there. */
+  handle: object | undefined;
 
   constructor(pool: FramePool, capacity: number, firstSlot = 0, slots = 0) {
     this.capacity = capacity;

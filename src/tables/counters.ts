@@ -73,6 +73,11 @@ export class Counters {
     this.values[link * COUNTERS_PER_ROW + counter] += by;
   }
 
+  /** Control thread: the place is another link's. */
+  clear(link: number): void {
+    for (const row of this.ofWorkers) row.fill(0, link * COUNTERS_PER_ROW, (link + 1) * COUNTERS_PER_ROW);
+  }
+
   /** All of a link's counters by name; those at zero too. Of all workers, or of one. */
   read(link: number, worker?: number): Record<CounterName, number> {
     const rows = worker === undefined ? this.ofWorkers : [this.ofWorkers[worker]];

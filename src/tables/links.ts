@@ -70,6 +70,23 @@ export class Links {
     return at >= 0;
   }
 
+  /** Control thread: the link is found no more. */
+  close(link: number, endpointKey: number, vni: number): void {
+    if (this.find(endpointKey, vni) !== link) return;
+    this.index.lock();
+    this.index.remove(this.index.find2(endpointKey, vni));
+    this.index.unlock();
+  }
+
+  get capacity(): number {
+    return this.index.capacity;
+  }
+
+  /** Its place is another's. */
+  clear(link: number): void {
+    this.words.fill(0, link * WORDS, (link + 1) * WORDS);
+  }
+
   vni(link: number): number {
     return this.words[link * WORDS + VNI];
   }

@@ -20,8 +20,13 @@ export class OwnAddresses {
     return this.table.find() >= 0;
   }
 
+  /** One port may be sent from over IPv4 and over IPv6. */
   addPort(port: number): void {
-    this.ports[port] = 1;
+    this.ports[port]++;
+  }
+
+  removePort(port: number): void {
+    this.ports[port]--;
   }
 
   addAddress(ip: Int32Array): void {

@@ -16,7 +16,7 @@ import { ALL_OFFLOADS, OffloadReport, turnOnTap } from '../../dist/control/offlo
 import { Carrier } from '../../dist/engine/carrier.js';
 import { native } from '../../dist/io/native.js';
 import { TapPort } from '../../dist/io/tap.js';
-import { NativeUdpPort } from '../../dist/io/udp-native.js';
+import { UdpReceiver, UdpSender } from '../../dist/io/udp-native.js';
 import { endpoint } from '../../dist/tables/links.js';
 import { DEFAULT_SIZES, Tables } from '../../dist/tables/tables.js';
 import { parseIp } from '../../dist/wire/address.js';
@@ -40,23 +40,17 @@ function openVtep(tapName, local, remote, batch) {
   addon.udpTrains(receiving);
   const any = Int32Array.of(0, 0, 0xffff, 0);
   const sending = Int32Array.from({ length: 4 }, () => addon.udpOpen(any, 0, 0, 8, 1 << 22));
-  const sockets = {
-    receiving,
-    sending,
-    envelopes: new Uint8Array(256),
-    sourcePorts: [],
-    trains: true,
-    counts,
+  const sender = new UdpSender({ sending, envelopes: new Uint8Array(256), trains: true }, counts);
+  sender.bind(tables.remotes.records);
+  const carrier = new Carrier(tables, batch);
+  carrier.add(1, new TapPort({ fd, mtu: tables.links.mtuWord(1), merge: true, counts }), sender);
+  link.appear();
+  const receiver = new UdpReceiver(receiving, counts);
+  return {
+    out: (now) => carrier.out(1, now),
+    back: (now) => carrier.back(receiver, endpoint(false, 4789), now),
+    link,
   };
-  const tap = new TapPort({ fd, mtu: tables.links.mtuWord(1), merge: true, counts });
-  const carrier = new Carrier(
-    tables,
-    tap,
-    new NativeUdpPort(sockets),
-    { link: 1, endpoint: endpoint(false, 4789) },
-    batch,
-  );
-  return { carrier, link };
 }
 
 /** Inner UDP datagrams and TCP segments to everybody, so that the bridge passes them on: two flows of each, with their checksums. */
@@ -99,10 +93,10 @@ async function measure({ batch, waste }) {
     collections += list.length;
   };
   const observer = new PerformanceObserver((list) => count(list.getEntries()));
-  circulate(a.carrier, b.carrier, WARM_UP, waste);
+  circulate(a, b, WARM_UP, waste);
   observer.observe({ entryTypes: ['gc'] });
   const before = v8.getHeapStatistics().used_heap_size;
-  const frames = circulate(a.carrier, b.carrier, MEASURED, waste);
+  const frames = circulate(a, b, MEASURED, waste);
   const grown = v8.getHeapStatistics().used_heap_size - before;
   await turn();
   count(observer.takeRecords());

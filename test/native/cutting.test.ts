@@ -53,7 +53,7 @@ describe.each([true, false])('cutting, trains %s', (trains) => {
       return cases;
     });
     const [sent, refused] = (['trains', 'trains-refused'] as const).map(
-      (name) => cutter.from.sockets.counts[OFFLOAD_NAMES.indexOf(name)],
+      (name) => cutter.from.counts[OFFLOAD_NAMES.indexOf(name)],
     );
     expect(sent > 0).toBe(trains);
     expect(refused).toBe(0);

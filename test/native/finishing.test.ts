@@ -25,7 +25,7 @@ describe('what is read from a TAP', () => {
   const pool = new FramePool(1, HEADROOM + FRAME_MOST);
   const incoming = Batch.receiving(pool, 0, 1);
   const tap = new TapPort({
-    fd: to.sockets.receiving,
+    fd: to.fd,
     mtu: Int32Array.of(1450),
     merge: false,
     counts: new Float64Array(16),

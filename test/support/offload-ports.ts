@@ -2,12 +2,11 @@
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { TapPort } from '../../src/io/tap.ts';
-import type { NativeUdpPort } from '../../src/io/udp-native.ts';
 import { Batch } from '../../src/memory/batch.ts';
 import { FramePool, HEADROOM } from '../../src/memory/frame-pool.ts';
 import { OFFLOAD_COUNTS } from '../../src/memory/offload-counts.ts';
 import { OFFLOAD_BYTES } from './offload-twin.ts';
-import { openNative, recordsOf } from './underlay-ports.ts';
+import { type NativeUdpPort, openNative, recordsOf } from './underlay-ports.ts';
 import { waitFor } from './wait-for.ts';
 
 const VXLAN = [8, 0, 0, 0, 0, 0, 42, 0];

@@ -1,7 +1,9 @@
 /** Native underlay ports on loopback addresses, opened as the control thread opens them. */
 import { native } from '../../src/io/native.ts';
+import type { UnderlayPort } from '../../src/io/port.ts';
 import { DEFAULT_RANGE, spread } from '../../src/io/source-ports.ts';
-import { NativeUdpPort } from '../../src/io/udp-native.ts';
+import { UdpReceiver, UdpSender } from '../../src/io/udp-native.ts';
+import type { Batch } from '../../src/memory/batch.ts';
 import { OFFLOAD_COUNTS } from '../../src/memory/offload-counts.ts';
 import { REMOTE_RECORD, REMOTE_RECORD_WORDS } from '../../src/memory/remote-record.ts';
 import { parseIp } from '../../src/wire/address.ts';
@@ -13,6 +15,61 @@ export interface NativeOptions {
   sockets?: number;
   trains?: boolean;
   sendBuffer?: number;
+}
+
+/** Both ways, as one port. */
+export class NativeUdpPort implements UnderlayPort {
+  readonly counts = new Float64Array(OFFLOAD_COUNTS);
+  readonly sourcePorts: readonly number[];
+  private readonly receiver: UdpReceiver;
+  private readonly sender: UdpSender;
+  private readonly sending: Int32Array;
+
+  constructor(fd: number, sending: Int32Array, sourcePorts: readonly number[], trains: boolean) {
+    const { counts } = this;
+    this.receiver = new UdpReceiver(fd, counts);
+    this.sender = new UdpSender({ sending, envelopes: new Uint8Array(256), trains }, counts);
+    this.sending = sending;
+    this.sourcePorts = sourcePorts;
+  }
+
+  bind(records: Int32Array): void {
+    this.sender.bind(records);
+  }
+
+  /** The receiving socket. */
+  get fd(): number {
+    return this.receiver.fd;
+  }
+
+  get failures(): number {
+    return this.sender.failures;
+  }
+
+  set failures(count: number) {
+    this.sender.failures = count;
+  }
+
+  get failed(): Int32Array {
+    return this.sender.failed;
+  }
+
+  get blockedFd(): number {
+    return this.sender.blockedFd;
+  }
+
+  receive(batch: Batch): number {
+    return this.receiver.receive(batch);
+  }
+
+  transmit(batch: Batch, from: number, to: number): number {
+    return this.sender.transmit(batch, from, to);
+  }
+
+  close(): void {
+    native().closeFd(this.receiver.fd);
+    for (const fd of this.sending) native().closeFd(fd);
+  }
 }
 
 export function openNative(address: string, port: number, options: NativeOptions = {}): NativeUdpPort {
@@ -30,15 +87,7 @@ export function openNative(address: string, port: number, options: NativeOptions
     sending.push(fd);
     sourcePorts.push(sourcePort);
   }
-  const counts = new Float64Array(OFFLOAD_COUNTS);
-  return new NativeUdpPort({
-    receiving,
-    sending: Int32Array.from(sending),
-    envelopes: new Uint8Array(256),
-    sourcePorts,
-    trains,
-    counts,
-  });
+  return new NativeUdpPort(receiving, Int32Array.from(sending), sourcePorts, trains);
 }
 
 /** Records of remotes, as `tables/remotes.ts` lays them out. */

@@ -27,7 +27,7 @@ const settings = {
   maxAddresses: plan.ADDRESSES_MOST,
 };
 const link = new Link(tables, LINK, settings, false, () => clock[0]);
-tables.events.ring = () => {};
+link.appear();
 const housekeeping = new Housekeeping(tables);
 const random = plan.randomNumbers(99);
 const violations = [];

@@ -157,8 +157,9 @@ class Underlay {
   close() {}
 }
 
-const route = { link: plan.LINK, endpoint: endpoint(false, plan.PORT) };
-const carrier = new Carrier(tables, new Tap(), new Underlay(), route);
+const udp = new Underlay();
+const carrier = new Carrier(tables);
+carrier.add(plan.LINK, new Tap(), udp);
 parentPort.postMessage('here');
 Atomics.wait(clock, 1, 0);
 // until the other thread has had its turns as well, however the cores were shared out
@@ -166,8 +167,8 @@ for (let batch = 0; batch < batches || Atomics.load(clock, 0) < seconds; batch++
   if ((batch & 15) === 0) window++;
   const now = Atomics.load(clock, 0);
   tables.rounds.begin();
-  carrier.back(now);
-  carrier.out(now);
+  carrier.back(udp, endpoint(false, plan.PORT), now);
+  carrier.out(plan.LINK, now);
   tables.rounds.end();
 }
 parentPort.postMessage(seen);

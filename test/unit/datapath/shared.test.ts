@@ -26,7 +26,13 @@ function twoLinks() {
   }
   const pool = new FramePool(32);
   const [tap, udp] = [new ScriptedPort(), new ScriptedPort()];
-  const path = { tables, tap, udp, outbound: new Batch(pool, 64), inbound: new Batch(pool, 64) };
+  const path = {
+    tables,
+    taps: [tap, tap, tap],
+    udp,
+    outbound: new Batch(pool, 64),
+    inbound: new Batch(pool, 64),
+  };
   const [fromTap, fromUdp] = [Batch.receiving(pool, 0, 16), Batch.receiving(pool, 16, 16)];
   return {
     tables,

@@ -1,0 +1,83 @@
+/** What carries links natively: the tables, the workers, the sockets; and the links that it carries. */
+
+import { monotonicSeconds } from '../engine/engine.ts';
+import { NativeEngine } from '../engine/native-engine.ts';
+import { DEFAULT_SIZES, Tables } from '../tables/tables.ts';
+import type { EngineOptions, Say } from './link-options.ts';
+import { Links } from './links.ts';
+import { Sockets } from './sockets.ts';
+
+export interface DataplaneOptions extends EngineOptions {
+  /** How many there is room for. */
+  links: number;
+  /** All that their remotes have room in. */
+  remoteSize?: number;
+  /** Threads, by now counted. */
+  workers: number;
+  /** Receive only at a link's own address (`sockets.ts`). */
+  atLocal: boolean;
+}
+
+export class Dataplane {
+  readonly options: DataplaneOptions;
+  readonly tables: Tables;
+  readonly links: Links;
+  readonly engine: NativeEngine;
+  readonly sockets: Sockets;
+  readonly say: Say;
+  private readonly ends = new Map<number, (why: string | undefined) => void>();
+  private last: Promise<unknown> = Promise.resolve();
+
+  constructor(options: DataplaneOptions, say: Say) {
+    const {
+      links,
+      fdbSize,
+      remoteSize: remotes = DEFAULT_SIZES.remotes,
+      workers,
+      offloads,
+      atLocal,
+    } = options;
+    const sizes = { ...DEFAULT_SIZES, links, fdb: fdbSize, remotes, workers };
+    this.options = options;
+    this.say = say;
+    this.tables = new Tables(Tables.allocate(sizes));
+    this.links = new Links(this.tables, monotonicSeconds);
+    this.engine = new NativeEngine(this.tables, workers, options);
+    this.sockets = new Sockets(this.tables, this.engine, { trains: offloads.gso, atLocal }, say);
+    this.engine.onLinkEnded = (link, why) => this.ends.get(link)?.(why);
+  }
+
+  /** The workers carry the link, a queue each; resolves to a promise of why they no longer do. */
+  async carry(
+    link: number,
+    queues: readonly number[],
+    merge: boolean,
+    sender: number,
+  ): Promise<{ ended: Promise<string | undefined> }> {
+    const { links, offloads } = this.tables;
+    const ended = new Promise<string | undefined>((resolve) => this.ends.set(link, resolve));
+    const mtu = links.mtuWord(link);
+    await this.engine.order((worker) => {
+      const tap = { fd: queues[worker], mtu, merge, counts: offloads.row(worker) };
+      return worker < queues.length ? { kind: 'take link', link, tap, sender } : undefined;
+    });
+    return { ended };
+  }
+
+  async leave(link: number): Promise<void> {
+    await this.engine.order(() => ({ kind: 'leave link', link }));
+    this.ends.get(link)?.(undefined);
+    this.ends.delete(link);
+  }
+
+  /** One after the other: a port that is being closed cannot be opened yet, an index not given away. */
+  inTurn<T>(change: () => Promise<T>): Promise<T> {
+    const result = this.last.then(change);
+    this.last = result.catch(() => {});
+    return result;
+  }
+
+  async stop(): Promise<void> {
+    await this.engine.stop();
+  }
+}

@@ -1,0 +1,68 @@
+/** A link over node:dgram: one thread, no trains, and what Node's sockets can do. */
+
+import { monotonicSeconds } from '../engine/engine.ts';
+import { EventedEngine } from '../engine/evented-engine.ts';
+import { TapPort } from '../io/tap.ts';
+import { DgramUdpPort } from '../io/udp-dgram.ts';
+import { DEFAULT_SIZES, Tables } from '../tables/tables.ts';
+import { ALL_ZERO } from './fdb.ts';
+import * as host from './host.ts';
+import type { LinkOptions, Options, Say } from './link-options.ts';
+import { Links } from './links.ts';
+import { NO_OFFLOADS, OffloadReport, turnOffTap, turnOnTap } from './offloads.ts';
+import type { OpenLink } from './open-link.ts';
+import { type Site, settle } from './site.ts';
+import { bindSentence, RECEIVE_BUFFER } from './sockets.ts';
+import type { Undo } from './undo.ts';
+
+export async function openDgramLink(
+  options: Options,
+  site: Site,
+  fd: number,
+  undo: Undo,
+  say: Say,
+): Promise<Omit<OpenLink, 'close'>> {
+  const tables = new Tables(Tables.allocate({ ...DEFAULT_SIZES, fdb: options.fdbSize }));
+  const links = new Links(tables, monotonicSeconds);
+  const link = links.add(options, site.ipv6);
+  const counts = tables.offloads.row(0);
+  const tap = new TapPort({ fd, mtu: tables.links.mtuWord(link.index), merge: false, counts });
+  undo.push(() => tap.close());
+  turnOnTap(fd, new OffloadReport(NO_OFFLOADS));
+  undo.push(() => turnOffTap(fd));
+  for (const dst of new Set(options.remotes)) link.fdb.add(ALL_ZERO, { dst });
+  const udp = await openDgram(options, site.ipv6);
+  undo.push(() => udp.close());
+  for (const port of udp.sourcePorts) tables.own.addPort(port);
+  const { index, mtu } = settle(tables, link.index, options, site, undo, say);
+  const route = { link: link.index, endpoint: link.endpoint };
+  link.appear();
+  const engine = new EventedEngine(tables, tap, udp, route, monotonicSeconds);
+  undo.push(() => engine.stop());
+  return { name: options.name, ifindex: index, mtu, workers: 1, link, offloads: [], ended: engine.ended };
+}
+
+async function openDgram(options: LinkOptions, ipv6: boolean): Promise<DgramUdpPort> {
+  const { df, checksum, ttl, dev, remotes, port, local, sourcePorts } = options;
+  const refused = [
+    df !== undefined && 'df: node:dgram leaves the DF bit to the host',
+    !checksum && 'noudpcsum: node:dgram always sends checksums',
+    ttl === 'inherit' && 'ttl inherit: node:dgram has one TTL for all datagrams',
+  ].find((sentence) => sentence !== false);
+  if (refused) throw new Error(`--transport dgram cannot do ${refused}; --transport native can`);
+  for (const remote of dev === undefined ? [] : remotes) {
+    const leaves = host.route(remote)?.dev;
+    if (leaves === dev) continue;
+    throw new Error(
+      `--transport dgram cannot steer datagrams to dev ${dev}: the route to ${remote} leaves by ${leaves ?? 'no interface'}`,
+    );
+  }
+  const hops = ttl === 'inherit' ? 0 : ttl;
+  const receiveBuffer = RECEIVE_BUFFER;
+  try {
+    return await DgramUdpPort.open({ port, local, sourcePorts, ttl: hops, ipv6, receiveBuffer });
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw new Error(bindSentence(port, local, code ?? message));
+  }
+}

@@ -1,0 +1,62 @@
+/** The host around a link: what is there before anything is made, and the TAP's own settings. */
+
+import { isIPv6 } from 'node:net';
+import type { Tables } from '../tables/tables.ts';
+import { formatMac, type Mac, parseMac } from '../wire/address.ts';
+import * as host from './host.ts';
+import type { LinkOptions, Say } from './link-options.ts';
+import type { Undo } from './undo.ts';
+
+export interface Site {
+  readonly device: host.Device | undefined;
+  /** The TAP, if it outlives us. */
+  readonly existing: host.Device | undefined;
+  readonly route: ReturnType<typeof host.route>;
+  readonly ipv6: boolean;
+}
+
+export function survey({ name, dev, remotes, local }: LinkOptions): Site {
+  const device = dev === undefined ? undefined : host.device(dev);
+  if (dev !== undefined && !device) throw new Error(`dev "${dev}" is no interface of this namespace`);
+  const route = remotes.length > 0 ? host.route(remotes[0], dev) : undefined;
+  return { device, existing: host.device(name), route, ipv6: isIPv6(remotes[0] ?? local ?? '') };
+}
+
+/** Sets the TAP up, and keeps the tables in step with it from here on. */
+export function settle(
+  tables: Tables,
+  link: number,
+  options: LinkOptions,
+  site: Site,
+  undo: Undo,
+  say: Say,
+): host.Device {
+  const { device, existing, route, ipv6 } = site;
+  const overhead = ipv6 ? 70 : 50;
+  const mtu = options.mtu ?? (device?.mtu ?? route?.mtu ?? 1500 + overhead) - overhead;
+  const mac = options.mac ?? (existing ? undefined : derivedMac(options.local ?? route?.source, options));
+  const wanted = {
+    ...options,
+    mtu,
+    mtuAsked: options.mtu !== undefined,
+    mac: mac && formatMac(mac.high, mac.low),
+  };
+  const own = host.setUp(wanted, existing ? undo : [], (sentence) => say('warn', sentence));
+  const ownMac = parseMac(own.mac);
+  if (ownMac) tables.links.setMac(link, ownMac.high, ownMac.low);
+  tables.links.setMtu(link, own.mtu);
+  const watch = host.follow(tables, link, own.index);
+  undo.push(() => watch.close());
+  return own;
+}
+
+/** The same VTEP has the same address after a restart: peers keep it in their ARP tables. */
+function derivedMac(underlay: string | undefined, options: LinkOptions): Mac | undefined {
+  if (underlay === undefined) return undefined;
+  let hash = 0xcbf29ce484222325n;
+  for (const character of `${underlay} ${options.port} ${options.vni}`) {
+    hash = BigInt.asUintN(64, (hash ^ BigInt(character.charCodeAt(0))) * 0x100000001b3n);
+  }
+  const high = Number((hash >> 32n) & 0xffffn);
+  return { high: (high & 0xfcff) | 0x0200, low: Number(BigInt.asIntN(32, hash)) };
+}

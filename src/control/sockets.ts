@@ -1,0 +1,219 @@
+/** UDP sockets that links share: one to receive from for each port and family, a set that sends for each way of sending. */
+
+import { fchownSync } from 'node:fs';
+import { getSystemErrorName } from 'node:util';
+import type { NativeEngine } from '../engine/native-engine.ts';
+import { native } from '../io/native.ts';
+import { SENDING_SOCKETS, spread } from '../io/source-ports.ts';
+import { endpoint } from '../tables/links.ts';
+import type { Tables } from '../tables/tables.ts';
+import { parseIp } from '../wire/address.ts';
+import type { LinkOptions, Say } from './link-options.ts';
+
+export const RECEIVE_BUFFER = 16 * 1024 * 1024;
+const SEND_BUFFER = 2 * 1024 * 1024;
+const ENVELOPE_BYTES = 128;
+const OPTION = { ipv6: 1, df: 2, noChecksum: 4, sendsOnly: 8, shares: 16 };
+const ANY_V4 = Int32Array.of(0, 0, 0xffff, 0);
+const ANY_V6 = new Int32Array(4);
+
+type Way = Pick<LinkOptions, 'port' | 'local' | 'checksum' | 'df' | 'sourcePorts'> & { ipv6: boolean };
+
+/** Sockets that some links use; closed when the last of them has gone. */
+export interface Shared {
+  readonly id: number;
+  readonly key: string;
+  readonly fds: readonly number[];
+  links: number;
+}
+
+interface Sending extends Shared {
+  readonly sourcePorts: readonly number[];
+}
+
+export interface SocketHabits {
+  /** Whether datagrams may leave as such. */
+  readonly trains: boolean;
+  /** Receive only at a link's own address, so that another VTEP of this host has the port at another. */
+  readonly atLocal: boolean;
+}
+
+export class Sockets {
+  private readonly tables: Tables;
+  private readonly engine: NativeEngine;
+  private readonly habits: SocketHabits;
+  private readonly say: Say;
+  private readonly envelopes: Uint8Array;
+  private readonly receivers = new Pool<Shared>();
+  private readonly senders = new Pool<Sending>();
+
+  constructor(tables: Tables, engine: NativeEngine, habits: SocketHabits, say: Say) {
+    this.tables = tables;
+    this.engine = engine;
+    this.habits = habits;
+    this.say = say;
+    this.envelopes = new Uint8Array(new SharedArrayBuffer(ENVELOPE_BYTES * (tables.links.capacity + 1)));
+  }
+
+  /** What a link's datagrams come in by. */
+  takeReceiver(way: Way): Promise<Shared> {
+    const local = this.habits.atLocal ? way.local : undefined;
+    const key = `${way.ipv6} ${way.port} ${local ?? ''}`;
+    return this.receivers.take(key, async (id) => {
+      const fds = openReceiving(way, local, this.engine.workers);
+      this.sayBuffer(native().udpBuffer(fds[0], 0));
+      const at = endpoint(way.ipv6, way.port);
+      await this.engine.order((worker) => ({ kind: 'take receiver', id, fd: fds[worker], endpoint: at }));
+      return { id, key, fds, links: 0 };
+    });
+  }
+
+  async leaveReceiver(receiver: Shared): Promise<void> {
+    if (!this.receivers.leave(receiver)) return;
+    await this.engine.order(() => ({ kind: 'leave receiver', id: receiver.id }));
+    for (const fd of receiver.fds) native().closeFd(fd);
+  }
+
+  /** What a link's datagrams leave by. */
+  takeSender(way: Way): Promise<Sending> {
+    const key = `${way.ipv6} ${way.df !== 'unset'} ${way.checksum} ${way.sourcePorts.join('-')}`;
+    return this.senders.take(key, async (id) => {
+      const { fds, sourcePorts } = openSending(way);
+      const trains = this.habits.trains && way.checksum && native().udpSegments(fds[0]) >= 0;
+      const sockets = { sending: Int32Array.from(fds), envelopes: this.envelopes, trains };
+      for (const port of sourcePorts) this.tables.own.addPort(port);
+      await this.engine.order(() => ({ kind: 'take sender', id, sockets }));
+      return { id, key, fds, links: 0, sourcePorts };
+    });
+  }
+
+  async leaveSender(sender: Sending): Promise<void> {
+    if (!this.senders.leave(sender)) return;
+    await this.engine.order(() => ({ kind: 'leave sender', id: sender.id }));
+    for (const port of sender.sourcePorts) this.tables.own.removePort(port);
+    for (const fd of sender.fds) native().closeFd(fd);
+  }
+
+  /** What goes with each of the link's datagrams. */
+  cook(
+    link: number,
+    { local, ttl }: Pick<LinkOptions, 'local' | 'ttl'>,
+    device: number,
+    ipv6: boolean,
+  ): void {
+    const source = local === undefined ? null : (parseIp(local) as Int32Array);
+    const hops = ttl === 'inherit' ? 0 : ttl;
+    native().udpEnvelope(this.envelopes, link, source, device, hops, ipv6 ? 1 : 0);
+  }
+
+  /** With a small buffer a burst is lost: at 512 KB a fifth of a TCP flow's rate. */
+  private sayBuffer(granted: number): void {
+    if (granted >= RECEIVE_BUFFER) return;
+    const kilobytes = Math.round(granted / 1024);
+    this.say(
+      'info',
+      `the receive buffer is ${kilobytes} KB; as root: sysctl -w net.core.rmem_max=${RECEIVE_BUFFER}`,
+    );
+  }
+}
+
+/** Those in use, by what they are for. */
+class Pool<T extends Shared> {
+  private readonly byKey = new Map<string, Promise<T>>();
+  private readonly ids: boolean[] = [];
+
+  /** The one of this key, opened if it is the first. */
+  async take(key: string, open: (id: number) => Promise<T>): Promise<T> {
+    const known = this.byKey.get(key) ?? this.open(key, open);
+    const taken = await known;
+    taken.links++;
+    return taken;
+  }
+
+  /** True: it was the last link. */
+  leave(shared: T): boolean {
+    if (--shared.links > 0) return false;
+    this.byKey.delete(shared.key);
+    this.ids[shared.id] = false;
+    return true;
+  }
+
+  private open(key: string, open: (id: number) => Promise<T>): Promise<T> {
+    const free = this.ids.indexOf(false);
+    const id = free >= 0 ? free : this.ids.length;
+    this.ids[id] = true;
+    const opening = open(id);
+    this.byKey.set(key, opening);
+    opening.catch(() => {
+      this.byKey.delete(key);
+      this.ids[id] = false;
+    });
+    return opening;
+  }
+}
+
+/**
+ * A socket for each worker on the one port, among which the kernel spreads the flows (SO_REUSEPORT). The first is
+ * bound as one that shares with nobody: if the port is in use, that is told, by whomever it is used. Further sockets
+ * join only when they are of the same user, so in the end all are given to a user that nobody is (Linux 4.10).
+ */
+function openReceiving({ ipv6, port }: Way, local: string | undefined, count: number): number[] {
+  const addon = native();
+  const any = ipv6 ? ANY_V6 : ANY_V4;
+  const address = local === undefined ? any : (parseIp(local) as Int32Array);
+  const fds: number[] = [];
+  while (fds.length < count) {
+    const flags = (ipv6 ? OPTION.ipv6 : 0) | (fds.length > 0 ? OPTION.shares : 0);
+    const fd = addon.udpOpen(address, port, 0, flags, RECEIVE_BUFFER);
+    if (fd < 0) {
+      for (const opened of fds) addon.closeFd(opened);
+      throw new Error(bindSentence(port, local, getSystemErrorName(fd)));
+    }
+    fds.push(fd);
+    if (fds.length === 1 && count > 1) addon.udpShare(fd);
+  }
+  if (count > 1) fds.forEach(closeToOthers);
+  return fds;
+}
+
+const NOBODYS_UID = 0x7ffffffe;
+
+/** Only root may: beside an ordinary user's vtep, that user's other programs can still ask to share its port. */
+function closeToOthers(fd: number): void {
+  try {
+    fchownSync(fd, NOBODYS_UID, -1);
+  } catch {}
+}
+
+/** A UDP socket has one source port: a fixed set on free ports of the range, of which the flow hash picks one. */
+function openSending({ ipv6, df, checksum, sourcePorts }: Way): { fds: number[]; sourcePorts: number[] } {
+  const flags =
+    OPTION.sendsOnly |
+    (ipv6 ? OPTION.ipv6 : 0) |
+    (df === 'unset' ? 0 : OPTION.df) |
+    (checksum ? 0 : OPTION.noChecksum);
+  const fds: number[] = [];
+  const ports: number[] = [];
+  let last = 0;
+  for (const port of spread(sourcePorts)) {
+    if (fds.length === SENDING_SOCKETS) break;
+    last = native().udpOpen(ipv6 ? ANY_V6 : ANY_V4, port, 0, flags, SEND_BUFFER);
+    if (last < 0) continue;
+    fds.push(last);
+    ports.push(port);
+  }
+  if (fds.length > 0) return { fds, sourcePorts: ports };
+  const [low, high] = sourcePorts;
+  throw new Error(
+    `srcport ${low} ${high}: none of these ports can be sent from (${getSystemErrorName(last)})`,
+  );
+}
+
+export function bindSentence(port: number, local: string | undefined, code: string): string {
+  const where = `UDP port ${port}${local ? ` at ${local}` : ''}`;
+  if (code === 'EADDRINUSE') {
+    return `${where} is in use (EADDRINUSE): a kernel vxlan or another VTEP of this namespace has it`;
+  }
+  if (code === 'EADDRNOTAVAIL') return `local "${local}" is no address of this host (${code})`;
+  return `${where} cannot be opened (${code})`;
+}
