@@ -11,7 +11,7 @@ import { MAX_VNI } from '../wire/vxlan.ts';
 import { LOG_LEVELS, type LogLevel } from './log.ts';
 
 export const USAGE = `vtep run NAME id VNI [remote IP]... [local IP] [dev IF] [dstport 4789] [srcport MIN MAX] [ageing S]
-         [maxaddress N] [[no]learning] [ttl N] [mtu N] [address MAC|CIDR]... [[no]proxy] [suppress]
+         [maxaddress N] [[no]learning] [ttl N] [mtu N] [address MAC|CIDR]... [[no]proxy] [suppress] [[no]l2miss] [[no]l3miss]
          [[no]udpcsum] [df set|unset] [reserved_bits kernel] [up] [--transport native|dgram]
          [--offload auto|off|WORD,...] [--workers N|auto] [--busy-poll US] [--nice N]
          [--log-level error|warn|info|debug] [--fdb-size N]`;
@@ -147,16 +147,18 @@ const WORDS: Record<string, (options: RunOptions, next: Next) => void> = {
 };
 WORDS.vni = WORDS.id;
 
-const SWITCHES: Record<string, 'learning' | 'proxy' | 'suppress' | 'checksum'> = {
+const SWITCHES: Record<string, 'learning' | 'proxy' | 'suppress' | 'l2miss' | 'l3miss' | 'checksum'> = {
   learning: 'learning',
   proxy: 'proxy',
   suppress: 'suppress',
+  l2miss: 'l2miss',
+  l3miss: 'l3miss',
   udpcsum: 'checksum',
 };
 
 /** Further words of `ip link add ... type vxlan`. Switched off they are as here; else vtep cannot do them. */
 const ELSEWHERE =
-  /^(group|tos|flowlabel|external|gbp|gpe|vnifilter|rsc|l2miss|l3miss|localbypass|udp6zerocsum[rt]x|remcsum[rt]x)$/;
+  /^(group|tos|flowlabel|external|gbp|gpe|vnifilter|rsc|localbypass|udp6zerocsum[rt]x|remcsum[rt]x)$/;
 
 function unknown(word: string): UsageError {
   const why = ELSEWHERE.test(word) ? 'is a word of `ip link` that vtep does not carry out' : 'is not known';
@@ -167,6 +169,8 @@ function unknown(word: string): UsageError {
 export function parseRun(words: readonly string[]): RunOptions {
   const options: RunOptions = {
     ...DEFAULT_SETTINGS,
+    l2miss: false,
+    l3miss: false,
     name: '',
     vni: -1,
     remotes: [],

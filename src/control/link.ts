@@ -20,9 +20,9 @@ export interface LinkSettings {
   ageing: number;
   /** How many addresses are learned at most; 0: as many as there is room for. */
   maxAddresses: number;
-  /** Answer ARP as the kernel's `proxy` does: every ARP frame ends here. */
+  /** Answer ARP and neighbour solicitations as the kernel's `proxy` does: all of them end here. */
   proxy: boolean;
-  /** Answer ARP for what is known, forward the rest. */
+  /** Answer ARP and neighbour solicitations for what is known, forward the rest. */
   suppress: boolean;
   /** Route short-circuit: a frame to a router goes straight to where its IP packet's neighbour is. */
   shortCircuit: boolean;
@@ -169,6 +169,8 @@ function flagsOf(settings: LinkSettings): number {
     (settings.learning ? LINK_FLAG.learning : 0) |
     (settings.proxy ? LINK_FLAG.proxy : 0) |
     (settings.suppress ? LINK_FLAG.suppress : 0) |
+    (settings.l2miss ? LINK_FLAG.l2miss : 0) |
+    (settings.l3miss ? LINK_FLAG.l3miss : 0) |
     (settings.strictReserved ? LINK_FLAG.strictReserved : 0)
   );
 }

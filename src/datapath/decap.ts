@@ -14,7 +14,7 @@ import { REMOTES_BUSY } from '../tables/remotes.ts';
 import * as ethernet from '../wire/ethernet.ts';
 import * as vxlan from '../wire/vxlan.ts';
 import { type Datapath, flushInbound } from './datapath.ts';
-import { snoopArp } from './proxy.ts';
+import { snoop } from './proxy.ts';
 
 // Bound once: what is reached through an import is looked at again for every frame, a name in COUNTER even looked up.
 const { rxFrames: RX_FRAMES, rxBytes: RX_BYTES } = COUNTER;
@@ -70,7 +70,7 @@ function deliver(path: Datapath, batch: Batch, i: number, link: number, now: num
   const refusal = checkSource(path, batch, i, frame, link, now);
   if (refusal >= 0) return counters.add(link, refusal, 1);
   const length = batch.length[i] - HEADER_LENGTH;
-  if (flags & SUPPRESS) snoopArp(path, view, frame, length, link, now);
+  if (flags & SUPPRESS) snoop(path, view, frame, length, link, now);
 
   counters.add(link, RX_FRAMES, 1);
   counters.add(link, RX_BYTES, length);

@@ -2,7 +2,7 @@
  * The way out: a frame from the TAP to the remotes that should have it.
  *
  *   1. length, offload header     3. destination's entry: one remote
- *   2. ARP proxy                  4. default destinations: a copy each      5. nobody: dropped
+ *   2. ARP and ND proxy           4. default destinations: a copy each      5. nobody: dropped
  */
 
 import type { Batch } from '../memory/batch.ts';
@@ -14,7 +14,7 @@ import * as ethernet from '../wire/ethernet.ts';
 import * as flow from '../wire/flow.ts';
 import * as vxlan from '../wire/vxlan.ts';
 import { type Datapath, flushOutbound } from './datapath.ts';
-import { proxyArp } from './proxy.ts';
+import { proxy } from './proxy.ts';
 
 /** A UDP datagram carries this much over IPv4 and, by a little, over IPv6. */
 const LONGEST = 65_507 - vxlan.HEADER_LENGTH;
@@ -39,7 +39,7 @@ export function encap(path: Datapath, batch: Batch, link: number, now: number): 
       refuse(path, batch, i, link);
       continue;
     }
-    if (proxies && proxyArp(path, batch, i, link)) continue;
+    if (proxies && proxy(path, batch, i, link)) continue;
     const at = batch.offset(i);
     const remote = fdb.lookUp(link, readDestinationHigh(view, at), readDestinationLow(view, at), now);
     const hash = hashFlow(view, at, length[i]);
@@ -73,11 +73,13 @@ function flood(path: Datapath, batch: Batch, i: number, link: number, hash: numb
 }
 
 function miss(path: Datapath, batch: Batch, i: number, link: number): void {
-  const { counters, events } = path.tables;
+  const { counters, events, links } = path.tables;
   const { view } = batch.pool;
   const at = batch.offset(i);
   const high = readDestinationHigh(view, at);
-  if (!ethernet.isGroup(high)) events.push(EVENT.l2miss, link, high, readDestinationLow(view, at), 0);
+  const tells = (links.flags(link) & LINK_FLAG.l2miss) !== 0;
+  if (tells && !ethernet.isGroup(high))
+    events.push(EVENT.l2miss, link, high, readDestinationLow(view, at), 0);
   counters.add(link, COUNTER['no-destination'], 1);
 }
 

@@ -19,7 +19,7 @@ export const DROP_REASONS = {
   'frame-long': 'the frame with its headers did not fit a UDP datagram',
   'bad-offload': "the frame's offload header asked for something that was not offered",
   'no-destination': 'nothing is known about the destination, and there is no default destination',
-  'proxy-unanswered': 'ARP that the proxy consumed without an answer',
+  'proxy-unanswered': 'ARP and neighbour solicitations that the proxy consumed without an answer',
   'too-big': 'the datagram was larger than the path carries (EMSGSIZE)',
   refused: 'the remote answered that nobody listens there (ECONNREFUSED)',
   unreachable: 'there is no way to the remote (EHOSTUNREACH, ENETUNREACH and the like)',
@@ -35,7 +35,7 @@ export const NOTES = {
   'learn-table-full': 'source addresses not learned: the table is full',
   'learn-limit': 'source addresses not learned: maxaddress is reached',
   'learn-busy': 'source addresses left for the next frame: another thread was writing',
-  'proxy-answered': 'ARP requests answered by the VTEP',
+  'proxy-answered': 'ARP requests and neighbour solicitations answered by the VTEP',
   'underlay-full': 'times the underlay took no more, and the TAP waited for it',
   flooded: 'frames sent to all default destinations',
 } as const;

@@ -18,12 +18,16 @@ const PORT = 8;
 
 export const LINK_FLAG = {
   learning: 1,
-  /** Consumes every ARP frame, answers what it knows: the kernel's `proxy`. */
+  /** Consumes every ARP frame and neighbour solicitation, answers what it knows: the kernel's `proxy`. */
   proxy: 2,
   /** Answers what it knows, forwards what it does not, and snoops. */
   suppress: 4,
   /** Drops a datagram with reserved bits, as the kernel does; else they are ignored and counted. */
   strictReserved: 8,
+  /** Tells of frames without a destination. */
+  l2miss: 16,
+  /** Tells of questions for neighbours that it does not know. */
+  l3miss: 32,
 } as const;
 
 export interface LinksMemory {

@@ -1,5 +1,5 @@
 /**
- * Neighbours: (link, IP) -> MAC, what the ARP proxy answers from.
+ * Neighbours: (link, IP) -> MAC, what the proxy answers from, for ARP and neighbour discovery.
  *
  *   words 0-3  IP, IPv4 mapped into IPv6     word 5  first two bytes of the MAC, flags above them
  *   word 4     link                          word 6  last four bytes     word 7  when confirmed, in seconds
@@ -13,7 +13,7 @@ const MAC_HIGH = 5;
 const MAC_LOW = 6;
 const UPDATED = 7;
 
-/** Seen in an ARP frame out of the tunnel: ages. The others were set, or stand in the kernel's own table. */
+/** Seen in ARP or neighbour discovery out of the tunnel: ages. The others were set, or stand in the kernel's own table. */
 export const NEIGHBOR_SNOOPED = 1;
 /** The entry is there but not usable (an address that the kernel is resolving): known, not answered. */
 export const NEIGHBOR_UNRESOLVED = 2;
@@ -34,9 +34,13 @@ export class Neighbors {
   }
 
   /** Whether there is an entry: its MAC and flags stand in `macHigh`, `macLow`, `flags` until the next look-up. */
-  lookUpIpv4(link: number, ip: number): boolean {
-    this.setKey(link, 0, 0, 0xffff, ip);
+  lookUpIp(link: number, i0: number, i1: number, i2: number, i3: number): boolean {
+    this.setKey(link, i0, i1, i2, i3);
     return this.lookUp() >= 0;
+  }
+
+  lookUpIpv4(link: number, ip: number): boolean {
+    return this.lookUpIp(link, 0, 0, 0xffff, ip);
   }
 
   /** Sets an entry, as the control thread does; an unresolved one never over a snooped one. False: the table is full. */
@@ -50,9 +54,27 @@ export class Neighbors {
     return done;
   }
 
-  /** Takes up what an ARP frame said; never over an entry that was set, never waiting for the lock. */
   snoopIpv4(link: number, ip: number, high: number, low: number, now: number): void {
     this.setKey(link, 0, 0, 0xffff, ip);
+    this.snoop(high, low, now);
+  }
+
+  snoopIpv6(
+    link: number,
+    i0: number,
+    i1: number,
+    i2: number,
+    i3: number,
+    high: number,
+    low: number,
+    now: number,
+  ): void {
+    this.setKey(link, i0, i1, i2, i3);
+    this.snoop(high, low, now);
+  }
+
+  /** The key is set. Takes up what was said; never over an entry that was set, never waiting for the lock. */
+  private snoop(high: number, low: number, now: number): void {
     const seen = this.lookUp();
     if (seen >= 0 && this.flags === 0) return;
     if (seen >= 0 && this.macLow === low && this.macHigh === high) {

@@ -70,6 +70,31 @@ export function writePayloadLength(view: DataView, at: number, length: number): 
   view.setUint16(at + 4, length);
 }
 
+/** `word` is 0 to 3. */
+export function writeSource(view: DataView, at: number, word: number, value: number): void {
+  view.setInt32(at + SOURCE_OFFSET + 4 * word, value);
+}
+
+/** `word` is 0 to 3. */
+export function writeDestination(view: DataView, at: number, word: number, value: number): void {
+  view.setInt32(at + DESTINATION_OFFSET + 4 * word, value);
+}
+
+/** All that stands in front of the addresses; without a flow label. */
+export function writeStart(
+  view: DataView,
+  at: number,
+  trafficClass: number,
+  length: number,
+  nextHeader: number,
+  hopLimit: number,
+): void {
+  view.setUint32(at, 0x60000000 | (trafficClass << 20));
+  view.setUint16(at + 4, length);
+  view.setUint8(at + 6, nextHeader);
+  view.setUint8(at + 7, hopLimit);
+}
+
 /**
  * Walks the extension headers of the packet at `at` and returns the transport, a small integer to be
  * read by `transportOffset` and `transportProtocol`, or -1 if there is none: the chain is cut by `end`,

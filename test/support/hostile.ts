@@ -5,6 +5,7 @@ import { DROP_REASONS } from '../../src/tables/counters.ts';
 import { Vtep, type VtepOptions } from '../../src/vtep.ts';
 import { fromHex, toHex } from './bytes.ts';
 import { arp, BROADCAST, datagram, frame, ScriptedPort } from './frames.ts';
+import { advertisement, solicitation } from './nd.ts';
 
 const VNI = 42;
 const A = '020000000001';
@@ -14,6 +15,8 @@ const MODELS: Uint8Array[] = [
   frame(BROADCAST, A),
   arp(1, A, '10.1.0.1', '000000000000', '10.1.0.2'),
   arp(2, A, '10.1.0.1', '020000000002', '10.1.0.2'),
+  solicitation(A, 'fd00::1', 'fd00::2'),
+  advertisement('020000000002', 'fd00::2', A, 'fd00::1'),
   // IPv4 and UDP; tagged IPv6 with a hop-by-hop header and TCP
   frame(
     '020000000002',
@@ -55,6 +58,8 @@ export const anyDatagram: fc.Arbitrary<Uint8Array> = fc.oneof(
 const options: fc.Arbitrary<Partial<VtepOptions>> = fc.record({
   proxy: fc.boolean(),
   suppress: fc.boolean(),
+  l2miss: fc.boolean(),
+  l3miss: fc.boolean(),
   strictReserved: fc.boolean(),
   learning: fc.boolean(),
   maxAddresses: fc.nat(3),
@@ -99,6 +104,7 @@ export const fromTheUnderlay = fc.property(
 export const fromTheTap = fc.property(fc.array(anyFrame, { maxLength: 40 }), options, (frames, given) => {
   const { tap, udp, vtep } = open(given);
   vtep.setNeighbor('10.1.0.2', '02:00:00:00:00:02');
+  vtep.setNeighbor('fd00::2', '02:00:00:00:00:02');
   tap.incoming.push(...frames.map((bytes) => ({ bytes })));
   while (vtep.turn() > 0);
   const copies = Math.max(given.remotes?.length ?? 0, 1);

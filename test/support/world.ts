@@ -1,8 +1,13 @@
 /** A VTEP between ports that a test scripts, and a clock that it turns. */
 import { expect } from 'vitest';
 import { type CounterName, DROP_REASONS, type DropReason } from '../../src/tables/counters.ts';
+import { FDB_FLAG } from '../../src/tables/fdb.ts';
+import type { Tables } from '../../src/tables/tables.ts';
 import { Vtep, type VtepOptions } from '../../src/vtep.ts';
+import { type Mac, parseIp, parseMac } from '../../src/wire/address.ts';
+import { fromHex, toHex } from './bytes.ts';
 import { ScriptedPort } from './frames.ts';
+import type { Outcome } from './kernel-link.ts';
 
 /** MACs of hosts, and of the VTEP's own interface. */
 export const A = '020000000001';
@@ -55,6 +60,15 @@ export function world(options: Partial<VtepOptions> = {}) {
       expect(this.drops()).toEqual({ [reason]: 1 });
       expect([tap.sent, udp.sent]).toEqual([[], []]);
     },
+    /** Entries of these MACs say that routers have them. */
+    routers(...macs: string[]) {
+      const { fdb } = (vtep as unknown as { tables: Tables }).tables;
+      for (const mac of macs) {
+        vtep.fdb.add(mac, { dst: '10.0.0.1' });
+        const { high, low } = parseMac(mac) as Mac;
+        fdb.table.words[fdb.find(1, high, low) + 2] |= FDB_FLAG.router;
+      }
+    },
     targets() {
       return udp.sent.map(({ target }) => vtep.fdb.address(target));
     },
@@ -62,3 +76,20 @@ export function world(options: Partial<VtepOptions> = {}) {
 }
 
 export type World = ReturnType<typeof world>;
+
+/** What comes of these frames from the TAP, in the words of the kernel as judge (`kernel-link.ts`). */
+export function outcomeOf(w: World, frames: readonly string[]): Outcome {
+  const missed: string[] = [];
+  w.vtep.on('miss', (what) => {
+    const ip = 'ip' in what ? Array.from(parseIp(what.ip) as Int32Array) : [];
+    const hex = (words: number[]) => words.map((word) => (word >>> 0).toString(16).padStart(8, '0')).join('');
+    missed.push('ip' in what ? hex(ip[2] === 0xffff ? ip.slice(3) : ip) : what.mac.replaceAll(':', ''));
+  });
+  for (const each of frames) w.out(fromHex(each));
+  w.vtep.deliverEvents();
+  return {
+    replies: w.tap.sent.map(({ bytes }) => toHex(bytes)),
+    left: w.udp.sent.map(({ bytes }) => toHex(bytes.subarray(8))),
+    missed,
+  };
+}

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { DROP_REASONS, type DropReason } from '../../../src/tables/counters.ts';
 import type { VtepOptions } from '../../../src/vtep.ts';
 import { arp, BROADCAST, datagram, frame } from '../../support/frames.ts';
+import { solicitation } from '../../support/nd.ts';
 import { A, B, OTHER, OWN, OWN_MAC, type World, world } from '../../support/world.ts';
 
 interface Case {
@@ -123,6 +124,10 @@ const CASES: Record<DropReason, Record<string, Case>> = {
         w.out(arp(1, A, '10.1.0.1', '000000000000', '127.0.0.1'));
       },
     },
+    'a solicitation for an unknown neighbour': frameOf(solicitation(A, 'fd00::1', 'fd00::2'), {
+      ...ONE_REMOTE,
+      proxy: true,
+    }),
     'a group address': {
       options: { ...ONE_REMOTE, proxy: true },
       happens(w) {
