@@ -76,6 +76,7 @@ void batch_exports(napi_env env, napi_value exports) {
   number(env, layout, "flow", COLUMN_FLOW);
   number(env, layout, "from", COLUMN_FROM);
   number(env, layout, "fromPort", COLUMN_FROM_PORT);
+  number(env, layout, "tos", COLUMN_TOS);
   number(env, layout, "vnet", COLUMN_VNET);
   number(env, layout, "columns", COLUMNS);
   number(env, layout, "headroom", HEADROOM);

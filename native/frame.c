@@ -8,9 +8,9 @@ enum { NEXT_HOP_BY_HOP = 0, NEXT_ROUTING = 43, NEXT_DESTINATION = 60, EXTENSIONS
 
 static int find_ipv4(const uint8_t *bytes, size_t length, struct frame *f) {
   const uint8_t *ip = bytes + f->ip;
-  if ((size_t)f->ip + 20 > length || ip[0] >> 4 != 4) return -1;
+  if ((size_t)f->ip + IPV4_LENGTH > length || ip[0] >> 4 != 4) return -1;
   int header = (ip[0] & 15) * 4, total = get16(ip + IPV4_TOTAL);
-  if (header < 20 || total < header || (size_t)(f->ip + total) > length) return -1;
+  if (header < IPV4_LENGTH || total < header || (size_t)(f->ip + total) > length) return -1;
   if (get16(ip + IPV4_FRAGMENT) & 0x3fff) return -1; /* more fragments, or an offset */
   f->transport = f->ip + header;
   f->end = f->ip + total;
@@ -33,18 +33,23 @@ static int find_ipv6(const uint8_t *bytes, size_t length, struct frame *f) {
   return next;
 }
 
-bool find_headers(const uint8_t *bytes, size_t length, struct frame *f) {
+int find_ip(const uint8_t *bytes, size_t length, bool *ipv6) {
   int type_at = 12;
-  if (length < ETHERNET_LENGTH) return false;
+  if (length < ETHERNET_LENGTH) return -1;
   int type = get16(bytes + type_at);
   for (int i = 0; i < TAGS_MOST && (type == TYPE_VLAN || type == TYPE_QINQ); i++) {
     type_at += TAG_LENGTH;
-    if ((size_t)type_at + 2 > length) return false;
+    if ((size_t)type_at + 2 > length) return -1;
     type = get16(bytes + type_at);
   }
-  f->ip = type_at + 2;
-  f->ipv6 = type == TYPE_IPV6;
-  int protocol = type == TYPE_IPV4 ? find_ipv4(bytes, length, f) : f->ipv6 ? find_ipv6(bytes, length, f) : -1;
+  *ipv6 = type == TYPE_IPV6;
+  return type == TYPE_IPV4 || type == TYPE_IPV6 ? type_at + 2 : -1;
+}
+
+bool find_headers(const uint8_t *bytes, size_t length, struct frame *f) {
+  f->ip = find_ip(bytes, length, &f->ipv6);
+  if (f->ip < 0) return false;
+  int protocol = f->ipv6 ? find_ipv6(bytes, length, f) : find_ipv4(bytes, length, f);
   if (protocol != PROTOCOL_TCP && protocol != PROTOCOL_UDP) return false;
   f->tcp = protocol == PROTOCOL_TCP;
   if (f->transport + (f->tcp ? TCP_LENGTH : UDP_LENGTH) > f->end) return false;

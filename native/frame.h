@@ -15,7 +15,7 @@
 enum { ETHERNET_LENGTH = 14, PROTOCOL_TCP = 6, PROTOCOL_UDP = 17, UDP_LENGTH = 8, TCP_LENGTH = 20 };
 /* Offsets of fields */
 enum { IPV4_TOTAL = 2, IPV4_ID = 4, IPV4_FRAGMENT = 6, IPV4_TTL = 8, IPV4_PROTOCOL = 9, IPV4_CHECKSUM = 10, IPV4_ADDRESSES = 12 };
-enum { IPV6_PAYLOAD = 4, IPV6_NEXT = 6, IPV6_ADDRESSES = 8, IPV6_LENGTH = 40 };
+enum { IPV6_PAYLOAD = 4, IPV6_NEXT = 6, IPV6_ADDRESSES = 8, IPV6_LENGTH = 40, IPV4_LENGTH = 20 };
 enum { TCP_SEQUENCE = 4, TCP_ACK = 8, TCP_FLAGS = 13, TCP_WINDOW = 14, TCP_CHECKSUM = 16, UDP_TOTAL = 4, UDP_CHECKSUM = 6 };
 enum { TCP_FIN = 1, TCP_SYN = 2, TCP_RST = 4, TCP_PSH = 8, TCP_URG = 32, TCP_CWR = 128 };
 
@@ -26,6 +26,9 @@ struct frame {
   int ip, transport, payload, end; /* offsets; end: of the IP packet, before any padding */
   bool ipv6, tcp;
 };
+
+/* Offset of what should be an IP header, behind up to two tags; -1: the frame is of another type. */
+int find_ip(const uint8_t *bytes, size_t length, bool *ipv6);
 
 /* False: no whole TCP or UDP packet, or a fragment of one. */
 bool find_headers(const uint8_t *bytes, size_t length, struct frame *f);

@@ -8,6 +8,7 @@
 
 #include "addon.h"
 #include "batch.h"
+#include "outer.h"
 #include "segment.h"
 #include "udp.h"
 
@@ -22,6 +23,7 @@ struct train {
   int first, count;
   int segment; /* of a superframe, the first one in this message; -1: whole frames */
   int datagrams, size, bytes;
+  struct outer outer;
   bool closed;
 };
 

@@ -1,6 +1,6 @@
 /*
  * Making messages: a superframe is cut into segments, which leave as one train (UDP_SEGMENT); so do frames of one length
- * to one remote that follow each other; the last of a train may be shorter.
+ * to one remote, with the same outer header, that follow each other; the last of a train may be shorter.
  */
 #define _GNU_SOURCE
 #include "send.h"
@@ -33,20 +33,25 @@ static bool takes_trains(struct sender *s, int32_t target) {
   return false;
 }
 
+/* A record of no link has none of its own. */
+static const struct envelope *envelope_of(const struct sender *s, int32_t target) {
+  static const struct envelope plain;
+  uint32_t link = (uint32_t)s->records[(size_t)target * RECORD_WORDS + RECORD_LINK];
+  return link < s->envelope_count ? (const struct envelope *)(s->envelopes + (size_t)link * ENVELOPE_BYTES) : &plain;
+}
+
 /* A new message to the remote of the item at `o`; the caller has seen that there is room. */
-static struct train *open_message(struct sender *s, struct batch *b, int o, int segment) {
+static struct train *open_message(struct sender *s, struct batch *b, int o, int segment, struct outer outer) {
   int m = s->messages++;
   struct msghdr *message = &s->message[m].msg_hdr;
-  const int32_t *record = s->records + (size_t)column(b, COLUMN_TARGET)[b->order[o]] * RECORD_WORDS;
+  int32_t target = column(b, COLUMN_TARGET)[b->order[o]];
+  const int32_t *record = s->records + (size_t)target * RECORD_WORDS;
   *message = (struct msghdr){.msg_name = &s->name[m], .msg_iov = &s->vector[s->vectors], .msg_control = s->control[m]};
   message->msg_namelen = write_name(&s->name[m], record + RECORD_ADDRESS, record[RECORD_PORT], record[RECORD_SCOPE]);
-  uint32_t link = (uint32_t)record[RECORD_LINK];
-  if (link < s->envelope_count) {
-    const uint8_t *envelope = s->envelopes + (size_t)link * ENVELOPE_BYTES;
-    memcpy(s->control[m], envelope + ENVELOPE_CONTROL, envelope[0]);
-    message->msg_controllen = envelope[0];
-  }
-  s->train[m] = (struct train){.first = o, .segment = segment};
+  bool ipv6 = !is_mapped(record + RECORD_ADDRESS);
+  if (ipv6) s->name[m].sin6_flowinfo = htonl(outer.label);
+  write_outer(message, envelope_of(s, target), outer, ipv6, (uint32_t)record[RECORD_SCOPE]);
+  s->train[m] = (struct train){.first = o, .segment = segment, .outer = outer};
   return &s->train[m];
 }
 
@@ -69,10 +74,12 @@ static bool has_room(const struct sender *s, int vectors, int blocks) {
 static bool add_frame(struct sender *s, struct batch *b, int o, uint8_t *bytes, int length) {
   struct train *t = s->messages > 0 ? &s->train[s->messages - 1] : NULL;
   int32_t target = column(b, COLUMN_TARGET)[b->order[o]];
+  struct outer outer = outer_of(envelope_of(s, target), bytes + VXLAN_LENGTH, (size_t)length - VXLAN_LENGTH);
   bool joins = t && t->segment < 0 && !t->closed && length <= t->size && t->datagrams < TRAIN_MOST &&
-               t->bytes + length <= TRAIN_BYTES_MOST && target_of(s, b, s->messages - 1) == target && takes_trains(s, target);
+               t->bytes + length <= TRAIN_BYTES_MOST && target_of(s, b, s->messages - 1) == target && same_outer(t->outer, outer) &&
+               takes_trains(s, target);
   if (!has_room(s, 1, 0)) return false;
-  if (!joins) t = open_message(s, b, o, -1);
+  if (!joins) t = open_message(s, b, o, -1, outer);
   add_vector(s, bytes, (size_t)length);
   add_datagram(t, length);
   t->count++;
@@ -81,6 +88,7 @@ static bool add_frame(struct sender *s, struct batch *b, int o, uint8_t *bytes, 
 
 /* The messages of a superframe, evenly filled: 23 + 23 segments go through faster than 44 + 2. */
 static bool add_superframe(struct sender *s, struct batch *b, int o, uint8_t *bytes, const struct cut *cut) {
+  struct outer outer = outer_of(envelope_of(s, column(b, COLUMN_TARGET)[b->order[o]]), cut->bytes, (size_t)cut->frame.end);
   int item = b->order[o], size = VXLAN_LENGTH + cut->frame.payload + cut->size;
   bool singly = size > TRAIN_BYTES_MOST || !takes_trains(s, column(b, COLUMN_TARGET)[item]);
   int most = singly ? 1 : TRAIN_BYTES_MOST / size < TRAIN_MOST ? TRAIN_BYTES_MOST / size : TRAIN_MOST;
@@ -91,7 +99,7 @@ static bool add_superframe(struct sender *s, struct batch *b, int o, uint8_t *by
       set_segments_gone(b, item, i);
       return false;
     }
-    struct train *t = open_message(s, b, o, i);
+    struct train *t = open_message(s, b, o, i, outer);
     t->count = 1;
     for (int end = i + each; i < end && i < cut->count; i++) {
       uint8_t *block = s->block[s->blocks++];

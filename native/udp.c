@@ -7,6 +7,7 @@
 #include "addon.h"
 #include "batch.h"
 #include "frame.h"
+#include "outer.h"
 #include <errno.h>
 #include <linux/filter.h>
 #include <netinet/udp.h>
@@ -14,6 +15,10 @@
 #include <unistd.h>
 
 enum { OPTION_IPV6 = 1, OPTION_DF = 2, OPTION_NO_CHECKSUM = 4, OPTION_SENDS_ONLY = 8, OPTION_SHARES = 16 };
+
+#ifndef IPV6_FLOWINFO_SEND /* in linux/in6.h, which does not go with netinet/in.h */
+#define IPV6_FLOWINFO_SEND 33
+#endif
 
 #ifndef UDP_GRO
 #define UDP_SEGMENT 103
@@ -29,6 +34,24 @@ static void set_buffer(int fd, int forced, int plain, int bytes) {
   if (set(fd, SOL_SOCKET, forced, bytes) < 0) set(fd, SOL_SOCKET, plain, bytes);
 }
 
+/* Sends only: nothing is received but errors, groups do not bring back what was sent, and flow labels are the link's. */
+static int configure_sending(int fd, bool v6) {
+  struct sock_filter nothing = BPF_STMT(BPF_RET | BPF_K, 0);
+  struct sock_fprog filter = {1, &nothing};
+  if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter) != 0) return -errno;
+  int result = v6 ? set(fd, IPPROTO_IPV6, IPV6_RECVERR, 1) : set(fd, IPPROTO_IP, IP_RECVERR, 1);
+  if (!v6) return result < 0 ? result : set(fd, IPPROTO_IP, IP_MULTICAST_LOOP, 0);
+  if (result == 0) result = set(fd, IPPROTO_IPV6, IPV6_MULTICAST_LOOP, 0);
+  if (result == 0) result = set(fd, IPPROTO_IPV6, IPV6_FLOWINFO_SEND, 1);
+  return result < 0 ? result : set(fd, IPPROTO_IPV6, IPV6_AUTOFLOWLABEL, 0);
+}
+
+static int configure_checksum(int fd, int options) {
+  if (!(options & OPTION_NO_CHECKSUM)) return 0;
+  if (!(options & OPTION_IPV6)) return set(fd, SOL_SOCKET, SO_NO_CHECK, 1);
+  return set(fd, IPPROTO_UDP, options & OPTION_SENDS_ONLY ? UDP_NO_CHECK6_TX : UDP_NO_CHECK6_RX, 1);
+}
+
 static int configure(int fd, int options, int buffer) {
   bool v6 = options & OPTION_IPV6;
   int discover = options & OPTION_DF ? (v6 ? IPV6_PMTUDISC_DO : IP_PMTUDISC_DO)
@@ -36,13 +59,9 @@ static int configure(int fd, int options, int buffer) {
   int result = v6 ? set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1) : 0;
   if (result == 0) result = v6 ? set(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, discover) : set(fd, IPPROTO_IP, IP_MTU_DISCOVER, discover);
   if (result == 0 && options & OPTION_SHARES) result = set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
-  if (result == 0 && options & OPTION_NO_CHECKSUM) result = set(fd, SOL_SOCKET, SO_NO_CHECK, 1);
-  if (result == 0 && options & OPTION_SENDS_ONLY) {
-    struct sock_filter nothing = BPF_STMT(BPF_RET | BPF_K, 0);
-    struct sock_fprog filter = {1, &nothing};
-    if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter) != 0) result = -errno;
-    if (result == 0) result = v6 ? set(fd, IPPROTO_IPV6, IPV6_RECVERR, 1) : set(fd, IPPROTO_IP, IP_RECVERR, 1);
-  }
+  if (result == 0) result = configure_checksum(fd, options);
+  if (result == 0 && options & OPTION_SENDS_ONLY) result = configure_sending(fd, v6);
+  else if (result == 0) result = v6 ? set(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, 1) : set(fd, IPPROTO_IP, IP_RECVTOS, 1);
   if (options & OPTION_SENDS_ONLY) set_buffer(fd, SO_SNDBUFFORCE, SO_SNDBUF, buffer);
   else set_buffer(fd, SO_RCVBUFFORCE, SO_RCVBUF, buffer);
   return result;
@@ -95,41 +114,18 @@ static napi_value udp_buffer(napi_env env, napi_callback_info info) {
   return answer(env, bytes / 2); /* the kernel doubles it for its own needs */
 }
 
-/* udpEnvelope(bytes, link, source words or null, interface index, ttl, IPv6?): cooks a link's ancillary bytes */
+/* udpEnvelope(bytes, link, source words or null, interface index, ttl, tos, flow label, what is inherited): 0 or -errno */
 static napi_value udp_envelope(napi_env env, napi_callback_info info) {
-  napi_value argv[6];
-  arguments(env, info, 6, argv);
+  napi_value argv[8];
+  arguments(env, info, 8, argv);
   struct bytes all = bytes_arg(env, argv[0]);
   const int32_t *source = (const int32_t *)bytes_arg(env, argv[2]).data;
-  int link = int_arg(env, argv[1]), device = int_arg(env, argv[3]), ttl = int_arg(env, argv[4]);
-  bool v6 = int_arg(env, argv[5]) != 0;
+  int link = int_arg(env, argv[1]);
   if (link < 0 || ((size_t)link + 1) * ENVELOPE_BYTES > all.length) return answer(env, -EINVAL);
-  uint8_t *envelope = all.data + (size_t)link * ENVELOPE_BYTES;
-  struct cmsghdr *part = (struct cmsghdr *)(envelope + ENVELOPE_CONTROL);
-  memset(envelope, 0, ENVELOPE_BYTES);
-  size_t used = 0;
-  if (source || device) {
-    if (v6) {
-      struct in6_pktinfo packet = {.ipi6_ifindex = (unsigned)device};
-      for (int i = 0; source && i < 4; i++) packet.ipi6_addr.s6_addr32[i] = htonl((uint32_t)source[i]);
-      *part = (struct cmsghdr){CMSG_LEN(sizeof packet), IPPROTO_IPV6, IPV6_PKTINFO};
-      memcpy(CMSG_DATA(part), &packet, sizeof packet);
-      used += CMSG_SPACE(sizeof packet);
-    } else {
-      struct in_pktinfo packet = {.ipi_ifindex = device};
-      if (source) packet.ipi_spec_dst.s_addr = htonl((uint32_t)source[3]);
-      *part = (struct cmsghdr){CMSG_LEN(sizeof packet), IPPROTO_IP, IP_PKTINFO};
-      memcpy(CMSG_DATA(part), &packet, sizeof packet);
-      used += CMSG_SPACE(sizeof packet);
-    }
-  }
-  if (ttl > 0) {
-    part = (struct cmsghdr *)(envelope + ENVELOPE_CONTROL + used);
-    *part = (struct cmsghdr){CMSG_LEN(sizeof ttl), v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_HOPLIMIT : IP_TTL};
-    memcpy(CMSG_DATA(part), &ttl, sizeof ttl);
-    used += CMSG_SPACE(sizeof ttl);
-  }
-  envelope[0] = (uint8_t)used;
+  struct envelope *e = (struct envelope *)(all.data + (size_t)link * ENVELOPE_BYTES);
+  *e = (struct envelope){.device = (uint32_t)int_arg(env, argv[3]), .ttl = (uint8_t)int_arg(env, argv[4]), .tos = (uint8_t)int_arg(env, argv[5]),
+                         .label = (uint32_t)int_arg(env, argv[6]), .inherits = (uint8_t)int_arg(env, argv[7])};
+  if (source) memcpy(e->source, source, sizeof e->source);
   return answer(env, 0);
 }
 
@@ -142,15 +138,24 @@ static void take_datagram(struct batch *b, int at, int m, const int32_t *address
   column(b, COLUMN_FROM_PORT)[at] = port;
 }
 
-/* The size that came with a message: of a train's datagrams, or of an inner superframe's; that of the message, where none did. */
-static int told_size(struct msghdr *message, int length) {
+/*
+ * What came with a message. `size`: of a train's datagrams, or of an inner superframe's; that of the message, where none
+ * did. `tos`: of the outer header, the same for a whole train, as the kernel makes none of different ones.
+ */
+struct told {
+  int size, tos;
+};
+
+static struct told read_told(struct msghdr *message, int length) {
+  struct told told = {length, 0};
   for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
-    if (c->cmsg_level != IPPROTO_UDP || c->cmsg_type != UDP_GRO) continue;
-    int size;
-    memcpy(&size, CMSG_DATA(c), sizeof size);
-    return size > 0 && size < length ? size : length;
+    int value = 0;
+    if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_TOS) told.tos = *CMSG_DATA(c); /* the only one of a byte */
+    if (c->cmsg_len >= CMSG_LEN(sizeof value)) memcpy(&value, CMSG_DATA(c), sizeof value);
+    if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_TCLASS) told.tos = value;
+    if (c->cmsg_level == IPPROTO_UDP && c->cmsg_type == UDP_GRO && value > 0 && value < length) told.size = value;
   }
-  return length;
+  return told;
 }
 
 /*
@@ -169,7 +174,9 @@ static int take_apart(struct batch *b, double *stats) {
     struct msghdr *message = &b->messages[b->taken].msg_hdr;
     int32_t address[4];
     int port = read_name(&b->names[b->taken], address);
-    int length = (int)b->messages[b->taken].msg_len, size = told_size(message, length);
+    int length = (int)b->messages[b->taken].msg_len;
+    struct told told = read_told(message, length);
+    int size = told.size;
     struct virtio_net_hdr vnet = {0};
     if (size < length && is_superframe(message->msg_iov->iov_base, (size_t)length)) {
       vnet = (struct virtio_net_hdr){.gso_type = VIRTIO_NET_HDR_GSO_UDP_L4, .gso_size = (uint16_t)size};
@@ -182,6 +189,7 @@ static int take_apart(struct batch *b, double *stats) {
       int rest = length - b->taken_bytes;
       if (size < length) stats[STAT_TRAIN_FRAMES_RECEIVED]++;
       memcpy(vnet_of(b, at), &vnet, sizeof vnet);
+      column(b, COLUMN_TOS)[at] = told.tos;
       take_datagram(b, at++, b->taken, address, port, b->taken_bytes, rest < size ? rest : size);
       b->taken_bytes += size;
     } while (b->taken_bytes < length && at < b->capacity);

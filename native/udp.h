@@ -10,7 +10,6 @@
 
 enum { RECORD_ADDRESS, RECORD_PORT = 4, RECORD_VNI, RECORD_LINK, RECORD_SCOPE, RECORD_WORDS };
 enum { VXLAN_LENGTH = 8 };
-enum { ENVELOPE_BYTES = 128, ENVELOPE_CONTROL = 8 }; /* length in the first byte, control messages from the 8th */
 
 static inline bool is_mapped(const int32_t *address) {
   return address[0] == 0 && address[1] == 0 && address[2] == 0xffff;

@@ -97,7 +97,7 @@ async function takeSockets(
   undo.push(() => sockets.leaveReceiver(receiver));
   const sender = await sockets.takeSender(way);
   undo.push(() => sockets.leaveSender(sender));
-  sockets.cook(link.index, options, device?.index ?? 0, ipv6);
+  sockets.cook(link.index, options, device?.index ?? 0);
   for (const fd of receiver.fds) turnOnUdp(fd, sender.fds[0], options.checksum, offloads);
   return sender.id;
 }

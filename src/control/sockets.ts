@@ -14,10 +14,15 @@ export const RECEIVE_BUFFER = 16 * 1024 * 1024;
 const SEND_BUFFER = 2 * 1024 * 1024;
 const ENVELOPE_BYTES = 128;
 const OPTION = { ipv6: 1, df: 2, noChecksum: 4, sendsOnly: 8, shares: 16 };
+/** `native/outer.h` */
+const INHERITS = { tos: 1, ttl: 2, label: 4, df: 8 };
 const ANY_V4 = Int32Array.of(0, 0, 0xffff, 0);
 const ANY_V6 = new Int32Array(4);
 
 type Way = Pick<LinkOptions, 'port' | 'local' | 'checksum' | 'df' | 'sourcePorts'> & { ipv6: boolean };
+
+/** What a link says of the headers of its datagrams. */
+type Outer = Pick<LinkOptions, 'local' | 'ttl' | 'tos' | 'flowLabel' | 'df'>;
 
 /** Sockets that some links use; closed when the last of them has gone. */
 export interface Shared {
@@ -95,15 +100,16 @@ export class Sockets {
   }
 
   /** What goes with each of the link's datagrams. */
-  cook(
-    link: number,
-    { local, ttl }: Pick<LinkOptions, 'local' | 'ttl'>,
-    device: number,
-    ipv6: boolean,
-  ): void {
+  cook(link: number, options: Outer, device: number): void {
+    const { local, ttl, tos, flowLabel, df } = options;
     const source = local === undefined ? null : (parseIp(local) as Int32Array);
-    const hops = ttl === 'inherit' ? 0 : ttl;
-    native().udpEnvelope(this.envelopes, link, source, device, hops, ipv6 ? 1 : 0);
+    const fixed = [ttl, tos, flowLabel].map((value) => (value === 'inherit' ? 0 : value));
+    const inherits =
+      (tos === 'inherit' ? INHERITS.tos : 0) |
+      (ttl === 'inherit' ? INHERITS.ttl : 0) |
+      (flowLabel === 'inherit' ? INHERITS.label : 0) |
+      (df === 'inherit' ? INHERITS.df : 0);
+    native().udpEnvelope(this.envelopes, link, source, device, fixed[0], fixed[1], fixed[2], inherits);
   }
 
   /** With a small buffer a burst is lost: at 512 KB a fifth of a TCP flow's rate. */

@@ -1,8 +1,9 @@
 /**
  * The way back: a datagram from the underlay to the TAP.
  *
- *   1. length, I flag, VNI -> link      3. our own, brought back?      5. to the TAP, where frames of one flow
- *   2. reserved bits                    4. source address: learn          are merged (`native/merge.c`)
+ *   1. length, I flag, VNI -> link      3. our own, brought back?      5. congestion on the way: passed on (RFC 6040)
+ *   2. reserved bits                    4. source address: learn       6. to the TAP, where frames of one flow
+ *                                                                         are merged (`native/merge.c`)
  */
 
 import type { Batch } from '../memory/batch.ts';
@@ -11,6 +12,7 @@ import { EVENT } from '../tables/events.ts';
 import { FDB_FLAG } from '../tables/fdb.ts';
 import { LINK_FLAG } from '../tables/links.ts';
 import { REMOTES_BUSY } from '../tables/remotes.ts';
+import * as ecn from '../wire/ecn.ts';
 import * as ethernet from '../wire/ethernet.ts';
 import * as vxlan from '../wire/vxlan.ts';
 import { type Datapath, flushInbound } from './datapath.ts';
@@ -70,6 +72,10 @@ function deliver(path: Datapath, batch: Batch, i: number, link: number, now: num
   const refusal = checkSource(path, batch, i, frame, link, now);
   if (refusal >= 0) return counters.add(link, refusal, 1);
   const length = batch.length[i] - HEADER_LENGTH;
+  // ECT(1) and CE: the marks that change what is inside
+  if ((batch.tos[i] & 1) !== 0 && !ecn.decapsulate(view, frame, length, batch.tos[i])) {
+    return counters.add(link, COUNTER.congested, 1);
+  }
   if (flags & SUPPRESS) snoop(path, view, frame, length, link, now);
 
   counters.add(link, RX_FRAMES, 1);

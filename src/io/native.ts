@@ -51,7 +51,9 @@ export interface Native {
     source: Int32Array | null,
     device: number,
     ttl: number,
-    ipv6: number,
+    tos: number,
+    label: number,
+    inherits: number,
   ): number;
   udpShare(fd: number): number;
   udpTrains(fd: number): number;

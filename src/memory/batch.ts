@@ -28,13 +28,15 @@ export const COLUMN = {
   /** Incoming datagrams: source address as four words (IPv4 mapped into IPv6), in host order. */
   from: 5,
   fromPort: 9,
+  /** Incoming datagrams: the outer header's TOS, or traffic class. */
+  tos: 10,
   /**
    * virtio_net_hdr, 10 bytes of the 12 an item has, interleaved: item i at words vnet * capacity + 3 * i. The
    * last two bytes count the segments of a superframe that have left.
    */
-  vnet: 10,
+  vnet: 11,
 } as const;
-export const COLUMNS = 13;
+export const COLUMNS = 14;
 const { start: START, length: LENGTH, target: TARGET, flow: FLOW, vnet: VNET } = COLUMN;
 
 export class Batch {
@@ -55,6 +57,7 @@ export class Batch {
   readonly from2: Int32Array;
   readonly from3: Int32Array;
   readonly fromPort: Int32Array;
+  readonly tos: Int32Array;
   readonly vnet: Int32Array;
   /** Items in use. */
   count = 0;
@@ -80,6 +83,7 @@ export class Batch {
     this.from2 = column(COLUMN.from + 2);
     this.from3 = column(COLUMN.from + 3);
     this.fromPort = column(COLUMN.fromPort);
+    this.tos = column(COLUMN.tos);
     this.vnet = column(COLUMN.vnet, 3);
   }
 

@@ -15,6 +15,7 @@ export const DROP_REASONS = {
   'own-mac': "the inner source was our own interface's address",
   'bad-source-mac': 'the inner source was a group or the zero address',
   'static-mac-elsewhere': 'the inner source has a static entry for another remote',
+  congested: 'the underlay marked congestion (CE), and the inner packet cannot carry the mark (RFC 6040)',
   'frame-short': 'the frame was shorter than an Ethernet header',
   'frame-long': 'the frame with its headers did not fit a UDP datagram',
   'bad-offload': "the frame's offload header asked for something that was not offered",

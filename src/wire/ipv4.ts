@@ -93,6 +93,14 @@ export function writeIdentification(view: DataView, at: number, identification: 
   view.setUint16(at + 4, identification);
 }
 
+/** Mends the checksum by the difference (RFC 1624): one that was wrong stays wrong. */
+export function replaceTos(view: DataView, at: number, tos: number): void {
+  const difference = readTos(view, at) - tos;
+  view.setUint8(at + 1, tos);
+  const sum = readChecksum(view, at) + (difference < 0 ? difference + 0xffff : difference);
+  view.setUint16(at + CHECKSUM_OFFSET, checksum.fold(sum));
+}
+
 /** Computes and writes the header checksum. */
 export function finishHeader(view: DataView, at: number): void {
   view.setUint16(at + CHECKSUM_OFFSET, 0);

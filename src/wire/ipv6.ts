@@ -95,6 +95,10 @@ export function writeStart(
   view.setUint8(at + 7, hopLimit);
 }
 
+export function writeTrafficClass(view: DataView, at: number, trafficClass: number): void {
+  view.setUint16(at, (view.getUint16(at) & 0xf00f) | (trafficClass << 4));
+}
+
 /**
  * Walks the extension headers of the packet at `at` and returns the transport, a small integer to be
  * read by `transportOffset` and `transportProtocol`, or -1 if there is none: the chain is cut by `end`,

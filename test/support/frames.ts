@@ -46,6 +46,7 @@ export class ScriptedPort implements UnderlayPort {
     bytes: Uint8Array;
     from?: readonly [number, number, number, number];
     port?: number;
+    tos?: number;
     vnet?: readonly [number, number, number];
   }[] = [];
   readonly sent: Sent[] = [];
@@ -65,12 +66,14 @@ export class ScriptedPort implements UnderlayPort {
         bytes,
         from = [0, 0, 0xffff, 0x0a000001],
         port = 12_345,
+        tos = 0,
         vnet = [0, 0, 0],
       } = this.incoming.shift() as (typeof this.incoming)[0];
       const i = batch.count++;
       batch.length[i] = bytes.length;
       [batch.from0[i], batch.from1[i], batch.from2[i], batch.from3[i]] = from;
       batch.fromPort[i] = port;
+      batch.tos[i] = tos;
       batch.vnet.set(vnet, 3 * i);
       batch.pool.bytes.set(bytes, batch.offset(i));
     }

@@ -46,8 +46,8 @@ export function world(options: Partial<VtepOptions> = {}) {
       while (vtep.turn() > 0);
     },
     /** A datagram comes from the underlay. */
-    back(bytes: Uint8Array, from: Words = REMOTE, port = 12_345) {
-      udp.incoming.push({ bytes, from, port });
+    back(bytes: Uint8Array, from: Words = REMOTE, port = 12_345, tos = 0) {
+      udp.incoming.push({ bytes, from, port, tos });
       while (vtep.turn() > 0);
     },
     /** The drop reasons that have counted anything. */

@@ -4,7 +4,7 @@ import { DROP_REASONS, type DropReason } from '../../../src/tables/counters.ts';
 import type { VtepOptions } from '../../../src/vtep.ts';
 import { arp, BROADCAST, datagram, frame } from '../../support/frames.ts';
 import { solicitation } from '../../support/nd.ts';
-import { A, B, OTHER, OWN, OWN_MAC, type World, world } from '../../support/world.ts';
+import { A, B, OTHER, OWN, OWN_MAC, REMOTE, type World, world } from '../../support/world.ts';
 
 interface Case {
   options?: Partial<VtepOptions>;
@@ -22,6 +22,15 @@ function refusedBy(side: 'udp' | 'tap', errno: number): Case {
       w[side].refusal = () => errno;
       if (side === 'udp') w.out(frame(BROADCAST, A));
       else w.back(datagram(42, frame(B, A)));
+    },
+  };
+}
+/** The underlay was full, and this packet cannot say so. */
+function congestedBy(type: string, packet: string): Case {
+  const bytes = datagram(42, frame(B, A, packet, type));
+  return {
+    happens(w) {
+      w.back(bytes, REMOTE, 12_345, 0xb8 | 3);
     },
   };
 }
@@ -58,6 +67,13 @@ const CASES: Record<DropReason, Record<string, Case>> = {
     'from our address and port': { happens: (w) => w.back(datagram(42, frame(B, A)), OWN, 50_000) },
   },
   'own-mac': { 'our MAC as its source': datagramOf(datagram(42, frame(B, OWN_MAC))) },
+  congested: {
+    'CE outside, inner IPv4 that knows no marks': congestedBy(
+      '0800',
+      `4500001400000000401166e7${'0a000001'.repeat(2)}`,
+    ),
+    'CE outside, inner IPv6 that knows no marks': congestedBy('86dd', `6000000000003b40${'fd'.repeat(32)}`),
+  },
   'bad-source-mac': {
     'a group': datagramOf(datagram(42, frame(B, '010000000001'))),
     broadcast: datagramOf(datagram(42, frame(B, BROADCAST))),

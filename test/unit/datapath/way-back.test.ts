@@ -36,6 +36,18 @@ describe('the way back', () => {
     expect(w.tap.sent).toHaveLength(2);
   });
 
+  it('brings congestion of the underlay inside, and leaves alone what is not IP', () => {
+    const w = world();
+    const inner = (tos: string, sum: string) =>
+      frame(B, A, `45${tos}001400000000401166${sum}${'0a000001'.repeat(2)}`, '0800');
+    w.back(datagram(42, inner('b9', '2e')), REMOTE, 12_345, 3);
+    w.back(datagram(42, frame(B, A)), REMOTE, 12_345, 3);
+    w.back(datagram(42, inner('b8', '2f')), REMOTE, 12_345, 2);
+    expect(w.tap.sent.map(({ bytes }) => toHex(bytes))).toEqual(
+      [inner('bb', '2c'), frame(B, A), inner('b8', '2f')].map(toHex),
+    );
+  });
+
   it('ignores and counts reserved bits', () => {
     const lax = world();
     lax.back(datagram(42, frame(B, A), 'ff', '01'));
