@@ -73,8 +73,8 @@ function receiver({ batch, order }, length) {
 function encapRow(streams, { entries = false, copies = 1 }) {
   const made = world(streams);
   const { link, port, path, batch } = made;
-  for (let i = 1; i <= copies; i++) link.fdb.add('00:00:00:00:00:00', { dst: `10.9.0.${i}` });
-  for (let i = 0; entries && !isMissing(i); i++) link.fdb.add(macOf(i), { dst: `10.8.0.${i & 15}` });
+  for (let i = 1; i <= copies; i++) link.fdb.append({ mac: '00:00:00:00:00:00', dst: `10.9.0.${i}` });
+  for (let i = 0; entries && !isMissing(i); i++) link.fdb.add({ mac: macOf(i), dst: `10.8.0.${i & 15}` });
   const receive = receiver(made, FRAME_BYTES);
   const run = () => {
     receive();

@@ -1,7 +1,9 @@
 /** The library's face. */
 
-export type { Destination, EntryState, FdbEntry } from './control/fdb.ts';
+export type { FdbChange } from './control/fdb-entry.ts';
 export type { LinkEvents, LinkSettings } from './control/link.ts';
+export type { FdbFilter, FdbItem } from './control/protocol.ts';
+export { Refusal } from './control/refusal.ts';
 export { MemoryNetwork, type MemoryUnderlayPort, type NetworkOptions } from './io/memory-network.ts';
 export { MemoryTap } from './io/memory-tap.ts';
 export { FAILURES_MOST, type Port, type UnderlayPort } from './io/port.ts';

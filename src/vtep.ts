@@ -48,7 +48,7 @@ export class Vtep extends Link {
     this.appear();
     const mac = options.mac === undefined ? undefined : parseMac(options.mac);
     if (mac) tables.links.setMac(INDEX, mac.high, mac.low);
-    for (const dst of remotes) this.fdb.add(ALL_ZERO, { dst });
+    for (const dst of remotes) this.fdb.append({ mac: ALL_ZERO, dst });
     for (const address of local) tables.own.addAddress(parseIp(address) as Int32Array);
     for (const port of udp.sourcePorts) tables.own.addPort(port);
     const route = { link: INDEX, endpoint: endpoint(ipv6, settings.port) };

@@ -15,7 +15,7 @@ export async function run(words: string[]): Promise<number> {
   });
   const opened = await openLink(options, log);
   const { name, mtu, workers, link, offloads, ended } = opened;
-  const show = () => process.stderr.write(describe(name, link, offloads));
+  const show = () => process.stderr.write(describe(link, offloads));
   process.on('SIGUSR2', show);
   tellEvents(name, link, log);
   const destinations = `${options.remotes.length} default destination${options.remotes.length === 1 ? '' : 's'}`;

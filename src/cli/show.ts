@@ -1,16 +1,18 @@
 /** Tables and counters as text, in the form of `bridge -s fdb show`. */
 
 import { getSystemErrorName } from 'node:util';
-import type { FdbEntry } from '../control/fdb.ts';
 import type { Link } from '../control/link.ts';
+import type { FdbItem } from '../control/protocol.ts';
 import { OFFLOADS } from '../memory/offload-counts.ts';
 import { DROP_REASONS, NOTES, TRAFFIC } from '../tables/counters.ts';
 
-function fdbLine(name: string, linkPort: number, entry: FdbEntry): string {
-  const { mac, dst, port, state, used, updated } = entry;
-  const words = [mac, 'dev', name, 'dst', dst];
-  if (port !== linkPort) words.push('port', `${port}`);
-  words.push('used', `${used}/${updated}`, 'self');
+/** As `bridge -s fdb show` has it, and as `fdb append` takes it but for the times. */
+function fdbLine({ mac, dev, dst, port, vni, via, used, updated, flags = [], state }: FdbItem): string {
+  const words = [mac, 'dev', dev, 'dst', dst];
+  if (port !== undefined) words.push('port', `${port}`);
+  if (vni !== undefined) words.push('vni', `${vni}`);
+  if (via !== undefined) words.push('via', via);
+  words.push('used', `${used}/${updated}`, 'self', ...flags);
   if (state !== 'learned') words.push(state);
   return words.join(' ');
 }
@@ -38,7 +40,7 @@ function workerLine(counters: Record<string, number>, worker: number): string {
   return `  worker ${worker + 1}: ${TRAFFIC.map((name) => `${name} ${counters[name]}`).join(', ')}`;
 }
 
-export function describe(name: string, link: Link, offloads: readonly string[]): string {
-  const entries = link.fdb.list().map((entry) => fdbLine(name, link.settings.port, entry));
+export function describe(link: Link, offloads: readonly string[]): string {
+  const entries = Array.from(link.fdb.list(), fdbLine);
   return `${[...entries, ...counterLines(link, offloads)].join('\n')}\n`;
 }

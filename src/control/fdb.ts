@@ -2,155 +2,275 @@
 
 import { FDB_FLAG } from '../tables/fdb.ts';
 import { REMOTES_BUSY } from '../tables/remotes.ts';
-import type { Tables } from '../tables/tables.ts';
-import { formatIp, formatMac, type Mac, parseIp, parseMac } from '../wire/address.ts';
+import {
+  addressOf,
+  describeEntry,
+  describeRemote,
+  type FdbChange,
+  type FdbOwner,
+  type Key,
+  type Place,
+  parseFlags,
+  parseKey,
+  parsePlace,
+} from './fdb-entry.ts';
+import { type Matcher, matcherOf } from './fdb-filter.ts';
+import type { FdbFilter, FdbItem } from './protocol.ts';
+import { Refusal } from './refusal.ts';
 
-export type EntryState = 'learned' | 'static' | 'permanent';
-
-export interface FdbEntry {
-  /** All zero: a default destination. */
-  mac: string;
-  dst: string;
-  port: number;
-  state: EntryState;
-  /** Seconds since a frame went there, and since one came from there. */
-  used: number;
-  updated: number;
-}
-
-export interface Destination {
-  dst: string;
-  /** Where it listens; the link's own port unless given. */
-  port?: number;
-  /** `permanent` unless given: neither ages nor moves. */
-  state?: Exclude<EntryState, 'learned'>;
-}
-
+/** The MAC of the default destinations. */
 export const ALL_ZERO = '00:00:00:00:00:00';
 
+type Verb = 'add' | 'append' | 'replace';
+
+/** Who is told of what the verbs change. */
+export interface FdbWatcher {
+  readonly isWatched: boolean;
+  changed(deleted: boolean, entry: FdbItem): void;
+}
+
 export class LinkFdb {
-  private readonly tables: Tables;
-  private readonly link: number;
-  private readonly clock: () => number;
+  private readonly owner: FdbOwner & FdbWatcher;
 
-  constructor(tables: Tables, link: number, clock: () => number) {
-    this.tables = tables;
-    this.link = link;
-    this.clock = clock;
+  constructor(owner: FdbOwner & FdbWatcher) {
+    this.owner = owner;
   }
 
-  /** A new entry; for the all-zero MAC, one more default destination. */
-  add(mac: string, destination: Destination): void {
-    const { high, low } = parsed(mac);
-    const remote = this.acquire(destination);
-    if (high === 0 && low === 0) return this.addDefault(remote, destination);
-    const { fdb, links, remotes } = this.tables;
-    const refuse = (why: string): never => {
-      remotes.release(remote);
-      throw new Error(why);
-    };
-    if (!links.takeAddress(this.link)) refuse(`no room for ${mac}: maxaddress is reached (ENOSPC)`);
-    fdb.table.lock();
-    const known = fdb.find(this.link, high, low) >= 0;
-    const flag = destination.state === 'static' ? FDB_FLAG.static : FDB_FLAG.permanent;
-    const done = !known && fdb.insert(this.link, high, low, remote, flag, this.clock()) >= 0;
-    fdb.table.unlock();
-    if (done) return;
-    links.returnAddress(this.link);
-    refuse(known ? `${mac} has an entry already (EEXIST)` : `no room for ${mac}: the table is full (ENOSPC)`);
+  /** A new entry: EEXIST where the MAC has one. */
+  add(change: FdbChange): void {
+    this.put(change, 'add');
   }
 
-  /** Takes an entry out; for the all-zero MAC the default destination `dst`, or all of them. */
-  remove(mac: string, dst?: string): void {
-    const { high, low } = parsed(mac);
-    if (high === 0 && low === 0) return this.removeDefaults(dst);
-    const { fdb, links, remotes } = this.tables;
-    fdb.table.lock();
-    const entry = fdb.find(this.link, high, low);
-    const remote = entry < 0 ? -1 : fdb.remote(entry);
-    const matches = entry >= 0 && (dst === undefined || this.address(remote) === dst);
-    if (matches) fdb.remove(entry);
-    fdb.table.unlock();
-    if (!matches) throw new Error(`there is no entry ${mac}${dst ? ` dst ${dst}` : ''} (ENOENT)`);
-    remotes.release(remote);
-    links.returnAddress(this.link);
+  /** The same, or one more destination of a group MAC or of the all-zero one. One that is there already stays. */
+  append(change: FdbChange): void {
+    this.put(change, 'append');
   }
 
-  /** Default destinations first, then the entries. */
-  list(): FdbEntry[] {
-    const { fdb, floods } = this.tables;
-    const now = this.clock();
-    const entries: FdbEntry[] = floods
-      .list(this.link)
-      .map((remote) => ({ ...this.whereTo(remote), mac: ALL_ZERO, state: 'permanent', used: 0, updated: 0 }));
-    for (const entry of fdb.entries()) {
-      if (fdb.link(entry) !== this.link) continue;
-      const flags = fdb.flags(entry);
-      const state = flags & FDB_FLAG.permanent ? 'permanent' : flags & FDB_FLAG.static ? 'static' : 'learned';
-      const mac = formatMac(fdb.macHigh(entry), fdb.macLow(entry));
-      const ages = { used: now - fdb.used(entry), updated: now - fdb.updated(entry) };
-      entries.push({ ...this.whereTo(fdb.remote(entry)), mac, state, ...ages });
+  /** A new entry, or another destination of one; of unicast MACs only. */
+  replace(change: FdbChange): void {
+    this.put(change, 'replace');
+  }
+
+  /** Takes the destination `dst` out of an entry, and the entry with its last one; without `dst` all of it. */
+  del(change: FdbChange): void {
+    const { fdb, remotes } = this.owner.tables;
+    const { mac, high, low } = parseKey(change.mac);
+    const { dst, port, vni, via } = change;
+    const one = [dst, port, vni, via].some((word) => word !== undefined);
+    const place = one || change.src_vni !== undefined ? parsePlace(change, this.owner) : undefined;
+    const gone = this.locked(() => {
+      const entry = fdb.find(this.owner.index, high, low);
+      if (entry < 0) throw new Refusal('ENOENT', `there is no entry ${mac}`);
+      const all = this.destinations(entry);
+      const wanted = place && remotes.find(this.owner.index, ...keyOf(place));
+      const going = all.filter((remote) => wanted === undefined || remote === wanted);
+      if (going.length > 0) return this.takeOut(entry, all, going);
+      throw new Refusal('ENOENT', `there is no entry ${mac} dst ${dst}${others(change)}`);
+    });
+    this.tell(true, gone);
+  }
+
+  /** Takes out all that the filter means; how many destinations that were. */
+  flush(filter: Omit<FdbFilter, 'dev'> = {}): number {
+    const matcher = matcherOf(filter, this.owner);
+    let count = 0;
+    for (const entry of this.entries(filter.mac)) {
+      const gone = this.locked(() => {
+        const [all, going] = this.meant(entry, matcher);
+        count += going.length;
+        return going.length > 0 ? this.takeOut(entry, all, going) : [];
+      });
+      this.tell(true, gone);
     }
-    return entries;
+    return count;
+  }
+
+  get(mac: string): FdbItem[] {
+    const items = [...this.list({ mac })];
+    if (items.length === 0) throw new Refusal('ENOENT', `there is no entry ${mac}`);
+    return items;
+  }
+
+  /**
+   * The default destinations first. A table that changes meanwhile is shown as it was at some time between beginning
+   * and end; an entry that was moved may come twice.
+   */
+  *list(filter: Omit<FdbFilter, 'dev'> = {}): Generator<FdbItem> {
+    const matcher = matcherOf(filter, this.owner);
+    for (const entry of this.entries(filter.mac)) {
+      yield* this.locked(() => this.items(entry, this.meant(entry, matcher)[1]));
+    }
   }
 
   /** The address of a remote, as events name it. */
   address(remote: number): string {
-    const word = (at: number) => this.tables.remotes.address(remote, at);
-    return formatIp(word(0), word(1), word(2), word(3));
+    return addressOf(remote, this.owner.tables);
   }
 
-  private whereTo(remote: number): { dst: string; port: number } {
-    return { dst: this.address(remote), port: this.tables.remotes.port(remote) };
+  /** An entry as the data path has told of it; `deleted`: it is there no more. */
+  itemOf(high: number, low: number, remote: number, deleted: boolean): FdbItem {
+    const { fdb } = this.owner.tables;
+    const flags = this.locked(() => {
+      const entry = deleted ? -1 : fdb.find(this.owner.index, high, low);
+      return entry < 0 ? FDB_FLAG.learned : fdb.flags(entry);
+    });
+    const entry = describeEntry(high, low, flags);
+    return { dev: this.owner.name, ...entry, ...describeRemote(remote, this.owner), used: 0, updated: 0 };
   }
 
-  private acquire({ dst, port }: Destination): number {
-    const { links, remotes } = this.tables;
-    const ip = parseIp(dst);
-    if (!ip) throw new Error(`dst "${dst}" is not an IP address, such as 192.0.2.1 or 2001:db8::1`);
-    const [a0, a1, a2, a3] = ip;
-    const listens = port ?? links.port(this.link);
-    let remote = REMOTES_BUSY;
-    while (remote === REMOTES_BUSY) {
-      remote = remotes.acquire(this.link, a0, a1, a2, a3, listens, links.vni(this.link));
-    }
-    if (remote < 0) throw new Error(`no room for the remote ${dst}: ${remotes.capacity} are in use (ENOSPC)`);
-    return remote;
-  }
-
-  private addDefault(remote: number, { dst }: Destination): void {
-    const { floods, links, remotes } = this.tables;
-    const now = floods.list(this.link);
-    if (now.includes(remote)) {
-      remotes.release(remote);
-      throw new Error(`${dst} is a default destination already (EEXIST)`);
-    }
+  private put(change: FdbChange, verb: Verb): void {
+    const { fdb, remotes } = this.owner.tables;
+    const key = parseKey(change.mac);
+    if (verb === 'replace' && key.isList)
+      throw new Refusal('EOPNOTSUPP', `replace is for unicast addresses, and ${key.mac} is none: use append`);
+    const flags = parseFlags(change);
+    const remote = this.acquire(parsePlace(change, this.owner), change.dst);
+    let isPlaced = false;
     try {
-      floods.set(this.link, [...now, remote]);
-    } catch (error) {
-      remotes.release(remote);
-      throw error;
+      const changed = this.locked(() => {
+        const known = fdb.find(this.owner.index, key.high, key.low);
+        isPlaced = known < 0 ? this.create(key, remote, flags) : this.place(known, key, remote, verb);
+        const isRestated = known >= 0 && this.restate(known, flags, change.flags?.includes('use') ?? false);
+        if (!this.owner.isWatched || (!isPlaced && !isRestated)) return [];
+        return this.items(fdb.find(this.owner.index, key.high, key.low), [remote]);
+      });
+      this.tell(false, changed);
+    } finally {
+      if (!isPlaced) remotes.release(remote);
     }
-    // as in the kernel, the all-zero entry is one of the addresses that maxaddress counts
-    if (now.length === 0) links.takeAddress(this.link);
   }
 
-  private removeDefaults(dst: string | undefined): void {
-    const { floods, links, remotes } = this.tables;
-    const now = floods.list(this.link);
-    const going = now.filter((remote) => dst === undefined || this.address(remote) === dst);
-    if (going.length === 0) throw new Error(`there is no default destination ${dst ?? ''} (ENOENT)`);
-    floods.set(
-      this.link,
-      now.filter((remote) => !going.includes(remote)),
-    );
+  /** Locked. True: the entry holds the remote. */
+  private create({ mac, high, low, isList }: Key, remote: number, flags: number): true {
+    const { fdb, floods, links } = this.owner.tables;
+    const { index } = this.owner;
+    if (!links.takeAddress(index)) throw new Refusal('ENOSPC', `no room for ${mac}: maxaddress is reached`);
+    const list = !isList ? -1 : low === 0 && high === 0 ? index : floods.open();
+    const hasList = !isList || (list >= 0 && floods.append(list, remote));
+    if (hasList && fdb.insert(index, high, low, isList ? ~list : remote, flags, this.owner.clock()) >= 0)
+      return true;
+    if (list >= 0) floods.close(list);
+    links.returnAddress(index);
+    throw new Refusal('ENOSPC', `no room for ${mac}: the table is full`);
+  }
+
+  /** Locked. True: the entry, which was there, holds the remote as well, or instead of another. */
+  private place(entry: number, { mac, isList }: Key, remote: number, verb: Verb): boolean {
+    const { fdb, floods, remotes } = this.owner.tables;
+    if (verb === 'add') throw new Refusal('EEXIST', `${mac} has an entry already`);
+    const known = this.destinations(entry);
+    if (known.includes(remote)) return false;
+    if (isList) {
+      if (floods.append(~fdb.remote(entry), remote)) return true;
+      throw new Refusal('ENOSPC', `no room for another destination of ${mac}`);
+    }
+    if (verb === 'append') {
+      const where = this.address(known[0]);
+      throw new Refusal('EOPNOTSUPP', `${mac} is unicast, and at ${where} already: use replace`);
+    }
+    fdb.moveTo(entry, remote, this.owner.clock());
+    remotes.release(known[0]);
+    return true;
+  }
+
+  /** Locked. What another program has learned takes over nothing that was made by hand. True: it is another now. */
+  private restate(entry: number, flags: number, isInUse: boolean): boolean {
+    const { fdb } = this.owner.tables;
+    const before = fdb.flags(entry);
+    const stays = (flags & FDB_FLAG.externLearn) !== 0 && (before & FDB_FLAG.byHand) !== 0;
+    const isAnother = !stays && before !== flags;
+    if (isAnother) fdb.setFlags(entry, flags, this.owner.clock());
+    else if (isInUse) fdb.confirm(entry, this.owner.clock());
+    return isAnother;
+  }
+
+  /** Locked. Returns what went, for those who watch. */
+  private takeOut(entry: number, all: readonly number[], going: readonly number[]): FdbItem[] {
+    const { fdb, floods, links, remotes } = this.owner.tables;
+    const gone = this.owner.isWatched ? this.items(entry, going) : [];
+    const to = fdb.remote(entry);
+    if (going.length === all.length) {
+      fdb.remove(entry);
+      if (to < 0) floods.close(~to);
+      links.returnAddress(this.owner.index);
+    } else for (const remote of going) floods.remove(~to, remote);
     for (const remote of going) remotes.release(remote);
-    if (going.length === now.length) links.returnAddress(this.link);
+    return gone;
+  }
+
+  private destinations(entry: number): number[] {
+    const { fdb, floods } = this.owner.tables;
+    const to = fdb.remote(entry);
+    return to < 0 ? floods.list(~to) : [to];
+  }
+
+  /** Locked. All destinations of an entry, if it is still the link's, and those that are meant. */
+  private meant(entry: number, matcher: Matcher): [all: number[], meant: number[]] {
+    const { fdb } = this.owner.tables;
+    if (fdb.link(entry) !== this.owner.index || !matcher.entry(fdb.flags(entry))) return [[], []];
+    const all = this.destinations(entry);
+    return [all, all.filter((remote) => matcher.remote(remote))];
+  }
+
+  private items(entry: number, destinations: readonly number[]): FdbItem[] {
+    const { fdb } = this.owner.tables;
+    const now = this.owner.clock();
+    const common = describeEntry(fdb.macHigh(entry), fdb.macLow(entry), fdb.flags(entry));
+    const times = { used: now - fdb.used(entry), updated: now - fdb.updated(entry) };
+    const dev = this.owner.name;
+    return destinations.map((remote) => ({
+      dev,
+      ...common,
+      ...describeRemote(remote, this.owner),
+      ...times,
+    }));
+  }
+
+  /** Where the link's entries are, or that of one MAC: each may be removed before the next is asked for. */
+  private *entries(mac?: string): Generator<number> {
+    const { fdb, links } = this.owner.tables;
+    const { index } = this.owner;
+    const { high, low } = parseKey(mac ?? ALL_ZERO);
+    const first = fdb.find(index, high, low);
+    if (first >= 0) yield first;
+    if (mac !== undefined || links.addresses(index) === 0) return;
+    for (const entry of fdb.entries()) {
+      if (fdb.link(entry) !== index || (fdb.macHigh(entry) === 0 && fdb.macLow(entry) === 0)) continue;
+      yield entry;
+      if (links.addresses(index) === 0) return;
+    }
+  }
+
+  private locked<T>(work: () => T): T {
+    const { table } = this.owner.tables.fdb;
+    table.lock();
+    try {
+      return work();
+    } finally {
+      table.unlock();
+    }
+  }
+
+  private acquire(place: Place, dst: string | undefined): number {
+    const { remotes } = this.owner.tables;
+    let remote = REMOTES_BUSY;
+    while (remote === REMOTES_BUSY) remote = remotes.acquire(this.owner.index, ...keyOf(place));
+    if (remote >= 0) return remote;
+    throw new Refusal('ENOSPC', `no room for the remote ${dst}: ${remotes.capacity} are in use`);
+  }
+
+  private tell(deleted: boolean, items: readonly FdbItem[]): void {
+    if (this.owner.isWatched) for (const item of items) this.owner.changed(deleted, item);
   }
 }
 
-function parsed(mac: string): Mac {
-  const value = parseMac(mac);
-  if (!value) throw new Error(`"${mac}" is no MAC address, such as 02:00:00:00:00:01`);
-  return value;
+type RemoteKey = [number, number, number, number, port: number, vni: number, scope: number];
+
+function keyOf({ ip, port, vni, scope }: Place): RemoteKey {
+  return [ip[0], ip[1], ip[2], ip[3], port, vni, scope];
+}
+
+function others({ port, vni, via }: FdbChange): string {
+  const words = Object.entries({ port, vni, via }).filter(([, value]) => value !== undefined);
+  return words.map(([name, value]) => ` ${name} ${value}`).join('');
 }

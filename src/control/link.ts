@@ -7,9 +7,14 @@ import { EVENT } from '../tables/events.ts';
 import { endpoint, LINK_FLAG } from '../tables/links.ts';
 import type { Tables } from '../tables/tables.ts';
 import { formatIp, formatMac, parseIp, parseMac } from '../wire/address.ts';
-import { LinkFdb } from './fdb.ts';
+import { type FdbWatcher, LinkFdb } from './fdb.ts';
+import type { FdbOwner, Interfaces } from './fdb-entry.ts';
+import type { FdbItem, MonitorItem } from './protocol.ts';
+import { Refusal } from './refusal.ts';
 
 export interface LinkSettings {
+  /** What others know it by. */
+  name?: string;
   /** 0 to 16777215. */
   vni: number;
   /** The UDP port of this VTEP and of its remotes. */
@@ -53,22 +58,32 @@ export interface LinkEvents {
   expire: [{ mac: string; dst: string }];
   /** Nobody knows where to send to: a MAC without an entry, or an IP address without a neighbour. */
   miss: [{ mac: string } | { ip: string }];
+  /** An entry has come, has another state or destination, or has gone: by a verb as well as by what is above. */
+  changed: [Extract<MonitorItem, { event: 'fdb' }>];
 }
 
-export class Link extends EventEmitter<LinkEvents> {
+export class Link extends EventEmitter<LinkEvents> implements FdbOwner, FdbWatcher {
+  readonly tables: Tables;
   readonly index: number;
   readonly settings: LinkSettings;
+  readonly ipv6: boolean;
+  readonly clock: () => number;
   readonly fdb: LinkFdb;
+  name: string;
+  /** Those that a remote may be told to be sent to by (`via`); undefined: the transport lets nobody choose. */
+  interfaces?: Interfaces;
   /** Where its datagrams come in. */
   readonly endpoint: number;
-  protected readonly tables: Tables;
 
   constructor(tables: Tables, index: number, settings: LinkSettings, ipv6: boolean, clock: () => number) {
     super();
     this.tables = tables;
     this.index = index;
     this.settings = settings;
-    this.fdb = new LinkFdb(tables, index, clock);
+    this.ipv6 = ipv6;
+    this.clock = clock;
+    this.name = settings.name ?? `vxlan${settings.vni}`;
+    this.fdb = new LinkFdb(this);
     this.endpoint = endpoint(ipv6, settings.port);
     tables.links.set(index, { ...settings, flags: flagsOf(settings) });
     if (tables.links.find(this.endpoint, settings.vni) !== 0) throw this.taken();
@@ -86,25 +101,14 @@ export class Link extends EventEmitter<LinkEvents> {
 
   /** Gives back what it holds in the tables; nobody carries it any more. */
   forget(): void {
-    const { fdb, floods, links, remotes, counters } = this.tables;
-    const { index } = this;
-    const held = floods.list(index);
-    floods.set(index, []);
-    fdb.table.lock();
-    for (const entry of fdb.entries()) {
-      if (fdb.link(entry) !== index) continue;
-      held.push(fdb.remote(entry));
-      fdb.remove(entry);
-    }
-    fdb.table.unlock();
-    for (const remote of held) remotes.release(remote);
-    counters.clear(index);
-    links.clear(index);
+    this.fdb.flush();
+    this.tables.counters.clear(this.index);
+    this.tables.links.clear(this.index);
   }
 
-  private taken(): Error {
+  private taken(): Refusal {
     const { vni, port } = this.settings;
-    return new Error(`there is a link with VNI ${vni} at port ${port} already (EEXIST)`);
+    return new Refusal('EEXIST', `there is a link with VNI ${vni} at port ${port} already`);
   }
 
   /** What the ARP proxy answers for `ip`. */
@@ -150,16 +154,28 @@ export class Link extends EventEmitter<LinkEvents> {
     return this.tables.offloads.refusal;
   }
 
+  /** Whether somebody wants to know what changes. */
+  get isWatched(): boolean {
+    return this.listenerCount('changed') > 0;
+  }
+
+  changed(deleted: boolean, entry: FdbItem): void {
+    this.emit('changed', { event: 'fdb', deleted, entry });
+  }
+
   /** An event of the data path (`tables/events.ts`) becomes one of this link. */
   tell(words: Int32Array, at: number): void {
     const kind = words[at];
-    const mac = formatMac(words[at + 2], words[at + 3]);
+    const [high, low, remote] = [words[at + 2], words[at + 3], words[at + 4]];
+    const mac = formatMac(high, low);
     if (kind === EVENT.l2miss) this.emit('miss', { mac });
     else if (kind === EVENT.l3miss) {
       this.emit('miss', { ip: formatIp(words[at + 4], words[at + 5], words[at + 6], words[at + 7]) });
     } else {
-      const dst = this.fdb.address(words[at + 4]);
+      const dst = this.fdb.address(remote);
       this.emit(kind === EVENT.learn ? 'learn' : kind === EVENT.move ? 'move' : 'expire', { mac, dst });
+      const deleted = kind === EVENT.expire;
+      if (this.isWatched) this.changed(deleted, this.fdb.itemOf(high, low, remote, deleted));
     }
   }
 }

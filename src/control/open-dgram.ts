@@ -30,7 +30,7 @@ export async function openDgramLink(
   undo.push(() => tap.close());
   turnOnTap(fd, new OffloadReport(NO_OFFLOADS));
   undo.push(() => turnOffTap(fd));
-  for (const dst of new Set(options.remotes)) link.fdb.add(ALL_ZERO, { dst });
+  for (const dst of new Set(options.remotes)) link.fdb.append({ mac: ALL_ZERO, dst });
   const udp = await openDgram(options, site.ipv6);
   undo.push(() => udp.close());
   for (const port of udp.sourcePorts) tables.own.addPort(port);

@@ -64,7 +64,7 @@ async function openNativeLink(
   undo.push(() => turnOffTap(queues[0]));
   const link = links.add(options, site.ipv6);
   undo.push(() => links.remove(link));
-  for (const dst of new Set(options.remotes)) link.fdb.add(ALL_ZERO, { dst });
+  for (const dst of new Set(options.remotes)) link.fdb.append({ mac: ALL_ZERO, dst });
   const sender = await takeSockets(plane, options, site, link, offloads, undo);
   const { index, mtu } = settle(tables, link.index, options, site, undo, say);
   const { ended } = await plane.carry(link.index, queues, offloads.has('lro'), sender);

@@ -24,7 +24,7 @@ const UNKNOWN_VNI = COUNTER['unknown-vni'];
 const { HEADER_LENGTH, hasVni, hasReservedBits, readVni } = vxlan;
 const { isGroup, readSourceHigh, readSourceLow } = ethernet;
 const { learning: LEARNING, suppress: SUPPRESS, strictReserved: STRICT_RESERVED } = LINK_FLAG;
-const { learned: LEARNED } = FDB_FLAG;
+const { learned: LEARNED, sticky: STICKY } = FDB_FLAG;
 const SHORTEST = HEADER_LENGTH + ethernet.HEADER_LENGTH;
 
 export function decap(path: Datapath, batch: Batch, endpoint: number, now: number): void {
@@ -111,7 +111,7 @@ function checkSource(
     return -1;
   }
   if (!(known & LEARNED)) return COUNTER['static-mac-elsewhere'];
-  move(path, batch, i, high, low, link, now);
+  if (!(known & STICKY)) move(path, batch, i, high, low, link, now);
   return -1;
 }
 

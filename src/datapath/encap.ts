@@ -1,13 +1,14 @@
 /**
  * The way out: a frame from the TAP to the remotes that should have it.
  *
- *   1. length, offload header     3. destination's entry: one remote
+ *   1. length, offload header     3. destination's entry: one remote, or a list: a copy each
  *   2. ARP and ND proxy           4. default destinations: a copy each      5. nobody: dropped
  */
 
 import type { Batch } from '../memory/batch.ts';
 import { COUNTER } from '../tables/counters.ts';
 import { EVENT } from '../tables/events.ts';
+import { NOWHERE } from '../tables/fdb.ts';
 import { LINK_FLAG } from '../tables/links.ts';
 import { REMOTE_TX_FRAMES } from '../tables/remotes.ts';
 import * as ethernet from '../wire/ethernet.ts';
@@ -26,6 +27,7 @@ const { hash: hashFlow } = flow;
 const PROXIES = LINK_FLAG.proxy | LINK_FLAG.suppress;
 /** Constants for the compiler: a look-up by name would cost as much as the table's. */
 const { flooded: FLOODED, txFrames: TX_FRAMES, txBytes: TX_BYTES } = COUNTER;
+const NO_BUFFERS = COUNTER['no-buffers'];
 
 export function encap(path: Datapath, batch: Batch, link: number, now: number): void {
   const { counters, fdb, links, remotes } = path.tables;
@@ -46,7 +48,7 @@ export function encap(path: Datapath, batch: Batch, link: number, now: number): 
     if (remote >= 0) {
       writeHeader(view, at - HEADER_LENGTH, remotes.vni(remote));
       queue(path, batch, i, remote, hash);
-    } else flood(path, batch, i, link, hash);
+    } else flood(path, batch, i, link, remote === NOWHERE ? link : ~remote, hash);
   }
   counters.add(link, TX_FRAMES, batch.count);
   counters.add(link, TX_BYTES, bytes);
@@ -61,15 +63,27 @@ function refuse(path: Datapath, batch: Batch, i: number, link: number): void {
   path.tables.counters.add(link, COUNTER[reason], 1);
 }
 
-/** A copy to each default destination, all of them of the one slot. */
-function flood(path: Datapath, batch: Batch, i: number, link: number, hash: number): void {
-  const { links, floods, counters } = path.tables;
-  const head = floods.head(link);
+/** A copy to each remote of a list, all of them of the one slot. */
+function flood(path: Datapath, batch: Batch, i: number, link: number, list: number, hash: number): void {
+  const { remotes, floods, counters } = path.tables;
+  const { view } = batch.pool;
+  const header = batch.offset(i) - HEADER_LENGTH;
+  const head = floods.head(list);
   const copies = floods.arena[head];
   if (copies === 0) return miss(path, batch, i, link);
   counters.add(link, FLOODED, 1);
-  writeHeader(batch.pool.view, batch.offset(i) - HEADER_LENGTH, links.vni(link));
-  for (let k = 1; k <= copies; k++) queue(path, batch, i, floods.arena[head + k], hash);
+  let vni = -1;
+  for (let k = 1; k <= copies; k++) {
+    const remote = floods.arena[head + k];
+    const its = remotes.vni(remote);
+    if (vni !== its) {
+      // the copies that are queued have the VNI of those before in their one slot: they leave first
+      if (vni >= 0 && !flushOutbound(path)) return counters.add(link, NO_BUFFERS, copies - k + 1);
+      writeHeader(view, header, its);
+      vni = its;
+    }
+    queue(path, batch, i, remote, hash);
+  }
 }
 
 function miss(path: Datapath, batch: Batch, i: number, link: number): void {

@@ -44,7 +44,8 @@ export class Housekeeping {
   private isOld(entry: number, now: number): boolean {
     const { fdb, links } = this.tables;
     const ageing = links.ageing(fdb.link(entry));
-    return (fdb.flags(entry) & FDB_FLAG.learned) !== 0 && ageing > 0 && now - fdb.updated(entry) > ageing;
+    const mayAge = (fdb.flags(entry) & (FDB_FLAG.learned | FDB_FLAG.externLearn)) === FDB_FLAG.learned;
+    return mayAge && ageing > 0 && now - fdb.updated(entry) > ageing;
   }
 
   /** Remotes that nobody holds are forgotten; a worker may still have one in a batch, so its place is free later. */

@@ -8,7 +8,7 @@ export const REMOTE_RECORD = {
   port: 4,
   vni: 5,
   link: 6,
-  /** Interface index of a link-local address. */
+  /** Index of the interface that datagrams leave by: of a link-local address, or as asked for; 0: as the link's do. */
   scope: 7,
 } as const;
 export const REMOTE_RECORD_WORDS = 8;

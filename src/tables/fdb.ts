@@ -1,10 +1,10 @@
 /**
- * The forwarding table of all links: (link, MAC) -> remote. One table, so that a thousand links cost no more
- * than their entries.
+ * The forwarding table of all links: (link, MAC) -> remote, or for a group MAC and the all-zero one -> list of remotes.
+ * One table, so that a thousand links cost no more than their entries.
  *
  *   word 0   link << 16 | first two bytes of the MAC     links start at 1, so no key is zero
  *   word 1   last four bytes of the MAC
- *   word 2   remote << 8 | flags
+ *   word 2   remote << 8 | flags; in the remote's place may be `~list`, which is negative
  *   word 3   when it was last confirmed by a received frame, in seconds of the engine's clock
  *   word 4   when a frame last went there
  *
@@ -20,7 +20,7 @@ const UPDATED = 3;
 const USED = 4;
 
 export const FDB_FLAG = {
-  /** Learned from a received frame: ages, moves. Entries made by hand have it not. */
+  /** Learned from a received frame, or made so by hand: ages, moves. */
   learned: 1,
   /** Never ages, and a frame from elsewhere with this source is dropped. */
   static: 2,
@@ -28,7 +28,16 @@ export const FDB_FLAG = {
   permanent: 4,
   /** Who has this MAC is a router: the proxy says so, and `rsc` goes past it. */
   router: 8,
+  /** Another program's: never ages, but moves if it was not made static. */
+  externLearn: 16,
+  /** Never moves; a frame from elsewhere with this source is carried all the same. */
+  sticky: 32,
+  /** Made by hand, whatever its state. */
+  byHand: 64,
 } as const;
+
+/** What `lookUp` says of a MAC without an entry; other negative numbers are `~list` of a flood list. */
+export const NOWHERE = -1;
 
 export class Fdb {
   readonly table: OpenTable;
@@ -48,13 +57,13 @@ export class Fdb {
     return this.table.find2((link << 16) | high, low);
   }
 
-  /** The remote that a frame to this MAC goes to, or -1. Says in the entry that one went there. */
+  /** The remote that a frame to this MAC goes to, `~list` of its remotes, or NOWHERE. Says in the entry that one went there. */
   lookUp(link: number, high: number, low: number, now: number): number {
     const { table } = this;
     const { words } = table;
     const entry = table.find2((link << 16) | high, low);
-    if (entry < 0) return -1;
-    const remote = words[entry + VALUE] >>> 8;
+    if (entry < 0) return NOWHERE;
+    const remote = words[entry + VALUE] >> 8;
     if (!table.isStill()) return this.lookUpAgain(link, high, low) >> 8;
     // written only when it changes: a shared cache line that is only read stays cheap
     if (words[entry + USED] !== now) words[entry + USED] = now;
@@ -91,8 +100,9 @@ export class Fdb {
     if (this.table.words[at] !== now) this.table.words[at] = now;
   }
 
+  /** Negative: `~list`. */
   remote(entry: number): number {
-    return this.table.words[entry + VALUE] >>> 8;
+    return this.table.words[entry + VALUE] >> 8;
   }
 
   flags(entry: number): number {
@@ -133,6 +143,17 @@ export class Fdb {
   /** Locked. */
   moveTo(entry: number, remote: number, now: number): void {
     this.table.words[entry + VALUE] = (remote << 8) | this.flags(entry);
+    this.table.words[entry + UPDATED] = now;
+  }
+
+  /** Locked. */
+  setFlags(entry: number, flags: number, now: number): void {
+    this.table.words[entry + VALUE] = (this.remote(entry) << 8) | flags;
+    this.table.words[entry + UPDATED] = now;
+  }
+
+  /** Locked. As if a frame had come from there. */
+  confirm(entry: number, now: number): void {
     this.table.words[entry + UPDATED] = now;
   }
 

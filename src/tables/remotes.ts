@@ -8,8 +8,8 @@ import { OpenTable, type OpenTableMemory, TRIES } from './open-table.ts';
 
 const WORDS = REMOTE_RECORD_WORDS;
 
-/** Index table: address, port and link, VNI -> index + 1. */
-const KEY_WIDTH = 6;
+/** Index table: address, port and link, VNI, scope -> index + 1. */
+const KEY_WIDTH = 7;
 
 /** In the place of a count of references. */
 const FORGOTTEN = -1;
@@ -77,6 +77,11 @@ export class Remotes {
     return this.records[remote * WORDS + REMOTE_RECORD.vni];
   }
 
+  /** The interface that its datagrams leave by; 0: the link's, or the route's. */
+  scope(remote: number): number {
+    return this.records[remote * WORDS + REMOTE_RECORD.scope];
+  }
+
   link(remote: number): number {
     return this.records[remote * WORDS + REMOTE_RECORD.link];
   }
@@ -93,9 +98,18 @@ export class Remotes {
   }
 
   /** The index of a remote, or -1. */
-  find(link: number, a0: number, a1: number, a2: number, a3: number, port: number, vni: number): number {
+  find(
+    link: number,
+    a0: number,
+    a1: number,
+    a2: number,
+    a3: number,
+    port: number,
+    vni: number,
+    scope = 0,
+  ): number {
     const { index } = this;
-    this.setKey(link, a0, a1, a2, a3, port, vni);
+    this.setKey(link, a0, a1, a2, a3, port, vni, scope);
     for (let tries = 0; tries < TRIES; tries++) {
       const at = index.find();
       if (at < 0) return -1;
@@ -119,11 +133,11 @@ export class Remotes {
     vni: number,
     scope = 0,
   ): number {
-    const known = this.find(link, a0, a1, a2, a3, port, vni);
+    const known = this.find(link, a0, a1, a2, a3, port, vni, scope);
     if (known >= 0 && this.hold(known)) return known;
     if (!this.index.tryLock()) return REMOTES_BUSY;
     // who is found under the lock can be held, as whoever forgets one takes it out under the lock
-    const again = this.find(link, a0, a1, a2, a3, port, vni);
+    const again = this.find(link, a0, a1, a2, a3, port, vni, scope);
     const remote = again >= 0 ? again : this.make(link, port, vni, scope);
     if (again >= 0) this.hold(again);
     this.index.unlock();
@@ -168,6 +182,7 @@ export class Remotes {
       r[at + 3],
       r[at + REMOTE_RECORD.port],
       r[at + REMOTE_RECORD.vni],
+      r[at + REMOTE_RECORD.scope],
     );
     const found = this.index.find();
     if (found >= 0) this.index.remove(found);
@@ -199,6 +214,7 @@ export class Remotes {
     a3: number,
     port: number,
     vni: number,
+    scope: number,
   ): void {
     const { key } = this.index;
     key[0] = a0;
@@ -207,6 +223,7 @@ export class Remotes {
     key[3] = a3;
     key[4] = (link << 16) | port;
     key[5] = vni;
+    key[6] = scope;
   }
 
   /** False: the control thread has just forgotten it. */

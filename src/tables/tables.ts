@@ -78,7 +78,7 @@ export class Tables {
       links: Links.allocate(sizes.links),
       fdb: Fdb.allocate(sizes.fdb),
       remotes: Remotes.allocate(sizes.remotes, sizes.workers),
-      floods: FloodLists.allocate(sizes.links, 4 * sizes.remotes + 16),
+      floods: FloodLists.allocate(sizes.links, 16 * sizes.remotes + 64, sizes.remotes),
       neighbors: Neighbors.allocate(sizes.neighbors),
       counters: Counters.allocate(sizes.links, sizes.workers),
       offloads: OffloadCounts.allocate(sizes.workers),

@@ -31,7 +31,7 @@ function openVtep(tapName, local, remote, batch) {
   const addon = native();
   const tables = new Tables(Tables.allocate({ ...DEFAULT_SIZES, fdb: 1024 }));
   const link = new Link(tables, 1, { ...DEFAULT_SETTINGS, vni: 42 }, false, () => 0);
-  link.fdb.add('00:00:00:00:00:00', { dst: remote });
+  link.fdb.append({ mac: '00:00:00:00:00:00', dst: remote });
   tables.links.setMtu(1, 1450);
   const counts = tables.offloads.row(0);
   const fd = addon.tapOpen(tapName);

@@ -58,11 +58,11 @@ describe('a LAN in memory', () => {
     const { lan, hosts } = lanOf(2);
     hosts[0].tap.send(frame(BROADCAST, mac(0)));
     lan.settle();
-    expect(hosts[1].vtep.fdb.list()).toHaveLength(2);
+    expect([...hosts[1].vtep.fdb.list()]).toHaveLength(2);
     lan.advance(300);
-    expect(hosts[1].vtep.fdb.list()).toHaveLength(2);
+    expect([...hosts[1].vtep.fdb.list()]).toHaveLength(2);
     lan.advance(1);
-    expect(hosts[1].vtep.fdb.list()).toHaveLength(1);
+    expect([...hosts[1].vtep.fdb.list()]).toHaveLength(1);
   });
 
   it('loses the same datagrams with the same seed', () => {

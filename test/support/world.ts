@@ -64,7 +64,7 @@ export function world(options: Partial<VtepOptions> = {}) {
     routers(...macs: string[]) {
       const { fdb } = (vtep as unknown as { tables: Tables }).tables;
       for (const mac of macs) {
-        vtep.fdb.add(mac, { dst: '10.0.0.1' });
+        vtep.fdb.add({ mac, dst: '10.0.0.1' });
         const { high, low } = parseMac(mac) as Mac;
         fdb.table.words[fdb.find(1, high, low) + 2] |= FDB_FLAG.router;
       }

@@ -66,7 +66,7 @@ function changeFlood(list) {
     if (remote >= 0) acquired.push(remote);
   }
   // no room among those that were learned, a worker was writing, or reads all the old lists: the list stays
-  const whole = acquired.length === list.length && attempt(() => floods.set(LINK, acquired));
+  const whole = acquired.length === list.length && floods.set(LINK, acquired);
   if (whole) done.floods++;
   for (const remote of whole ? defaults : acquired) remotes.release(remote);
   if (whole) defaults = acquired;
@@ -86,9 +86,11 @@ const staticMac = () => plan.LEARNED + random(plan.MACS - plan.LEARNED);
 const text = (mac) => formatMac(plan.MAC_HIGH, plan.macLow(mac));
 function changeStatics() {
   const [coming, going] = [staticMac(), staticMac()];
-  if (attempt(() => link.fdb.add(text(coming), { dst: formatIp(...plan.IPV4, plan.addressOf(coming, 0)) })))
+  if (
+    attempt(() => link.fdb.add({ mac: text(coming), dst: formatIp(...plan.IPV4, plan.addressOf(coming, 0)) }))
+  )
     done.statics++;
-  attempt(() => link.fdb.remove(text(going)));
+  attempt(() => link.fdb.del({ mac: text(going) }));
 }
 
 const setByHand = new Set();
@@ -187,7 +189,7 @@ function checkCounters(seen) {
 
 /** All that was held is given back: every table is empty. */
 function checkEmptied() {
-  for (let mac = plan.LEARNED; mac < plan.MACS; mac++) attempt(() => link.fdb.remove(text(mac)));
+  for (let mac = plan.LEARNED; mac < plan.MACS; mac++) attempt(() => link.fdb.del({ mac: text(mac) }));
   floods.set(LINK, []);
   for (const remote of defaults) remotes.release(remote);
   for (let tick = 0; tick < 3; tick++) housekeeping.tick(clock[0] + 10_000);

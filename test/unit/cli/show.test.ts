@@ -7,17 +7,17 @@ import { A, B, world } from '../../support/world.ts';
 
 describe('the tables and counters', () => {
   it('stand a line each: default destinations, entries with their ages, traffic, then what has counted', () => {
-    const w = world({ remotes: ['192.0.2.1', '192.0.2.2'] });
-    w.vtep.fdb.add('02:00:00:00:00:05', { dst: '192.0.2.5', port: 8472, state: 'static' });
+    const w = world({ name: 'vx0', remotes: ['192.0.2.1', '192.0.2.2'] });
+    w.vtep.fdb.add({ mac: '02:00:00:00:00:05', dst: '192.0.2.5', port: 8472, state: 'static' });
     w.back(datagram(42, frame(B, A)));
     w.back(datagram(43, frame(B, A)));
     w.clock.now = 7;
     w.out(frame(A, B));
     w.clock.now = 9;
-    const lines = shown('vx0', w.vtep, ['csum', 'gso']).split('\n');
+    const lines = shown(w.vtep, ['csum', 'gso']).split('\n');
     expect(lines.slice(0, 2)).toEqual([
-      '00:00:00:00:00:00 dev vx0 dst 192.0.2.1 used 0/0 self permanent',
-      '00:00:00:00:00:00 dev vx0 dst 192.0.2.2 used 0/0 self permanent',
+      '00:00:00:00:00:00 dev vx0 dst 192.0.2.1 used 9/9 self permanent',
+      '00:00:00:00:00:00 dev vx0 dst 192.0.2.2 used 9/9 self permanent',
     ]);
     expect(lines.slice(2, 4).sort()).toEqual([
       '02:00:00:00:00:01 dev vx0 dst 10.0.0.1 used 2/9 self',
@@ -35,7 +35,7 @@ describe('the tables and counters', () => {
   });
 
   it('of a VTEP that did nothing are its traffic: none', () => {
-    expect(shown('vx0', world().vtep, [])).toBe('  rxFrames: 0\n  rxBytes: 0\n  txFrames: 0\n  txBytes: 0\n');
+    expect(shown(world().vtep, [])).toBe('  rxFrames: 0\n  rxBytes: 0\n  txFrames: 0\n  txBytes: 0\n');
   });
 });
 

@@ -85,13 +85,13 @@ const CASES: Record<DropReason, Record<string, Case>> = {
   'static-mac-elsewhere': {
     'a permanent entry': {
       happens(w) {
-        w.vtep.fdb.add('02:00:00:00:00:01', { dst: '10.0.0.1' });
+        w.vtep.fdb.add({ mac: '02:00:00:00:00:01', dst: '10.0.0.1' });
         w.back(datagram(42, frame(B, A)), OTHER);
       },
     },
     'a static entry': {
       happens(w) {
-        w.vtep.fdb.add('02:00:00:00:00:01', { dst: '10.0.0.1', state: 'static' });
+        w.vtep.fdb.add({ mac: '02:00:00:00:00:01', dst: '10.0.0.1', state: 'static' });
         w.back(datagram(42, frame(B, A)), OTHER);
       },
     },
@@ -121,8 +121,8 @@ const CASES: Record<DropReason, Record<string, Case>> = {
     'everybody, with no default destination': frameOf(frame(BROADCAST, A), {}),
     'an entry that was removed': {
       happens(w) {
-        w.vtep.fdb.add('02:00:00:00:00:02', { dst: '10.0.0.1' });
-        w.vtep.fdb.remove('02:00:00:00:00:02');
+        w.vtep.fdb.add({ mac: '02:00:00:00:00:02', dst: '10.0.0.1' });
+        w.vtep.fdb.del({ mac: '02:00:00:00:00:02' });
         w.out(frame(B, A));
       },
     },

@@ -44,8 +44,8 @@ answer([decode(each) for each in given])`,
 
   it('goes to the one remote of its entry, group addresses too', () => {
     const w = world({ remotes: ['10.0.0.1'] });
-    w.vtep.fdb.add('02:00:00:00:00:02', { dst: '10.0.0.7' });
-    w.vtep.fdb.add('01:00:5e:00:00:09', { dst: '10.0.0.8' });
+    w.vtep.fdb.add({ mac: '02:00:00:00:00:02', dst: '10.0.0.7' });
+    w.vtep.fdb.add({ mac: '01:00:5e:00:00:09', dst: '10.0.0.8' });
     w.out(frame(B, A));
     w.out(frame('01005e000009', A));
     expect(w.targets()).toEqual(['10.0.0.7', '10.0.0.8']);

@@ -13,8 +13,9 @@ describe('the forwarding table', () => {
           link: fc.integer({ min: 1, max: 0xffff }),
           high: fc.nat(0xffff),
           low: fc.integer(),
-          remote: fc.nat(0xffffff),
-          flags: fc.constantFrom(FDB_FLAG.learned, FDB_FLAG.static, FDB_FLAG.permanent, 0),
+          remote: fc.integer({ min: -0x800000, max: 0x7fffff }),
+
+          flags: fc.nat(0xff),
           now: fc.nat(),
         }),
         ({ link, high, low, remote, flags, now }) => {

@@ -50,19 +50,43 @@ describe('flood lists', () => {
     const list: number[] = [];
     for (let i = 0; i < 300; i++) {
       list.push(i);
-      lists.set(1, list);
+      expect(lists.append(1, i)).toBe(true);
       expect(lists.list(1)).toEqual(list);
     }
   });
 
-  it('say when there is no more room', () => {
+  it('say when there is no more room, and keep what they had', () => {
     const lists = new FloodLists(FloodLists.allocate(1, 8), new Rounds(Rounds.allocate(1)));
-    expect(() =>
-      lists.set(
-        1,
-        Array.from({ length: 20 }, (_, i) => i),
-      ),
-    ).toThrow('no room for 20 more default destinations');
+    expect(lists.set(1, [1, 2, 3])).toBe(true);
+    expect(lists.set(1, [1, 2, 3, 4])).toBe(false);
+    expect(lists.append(1, 4)).toBe(false);
+    expect(lists.list(1)).toEqual([1, 2, 3]);
+  });
+
+  it('lose a remote whether or not there is room for a change', () => {
+    fc.assert(
+      fc.property(fc.constantFrom(16, 64), fc.nat(6), (words, at) => {
+        const lists = new FloodLists(FloodLists.allocate(1, words), new Rounds(Rounds.allocate(1)));
+        const remotes = [10, 11, 12, 13, 14, 15, 16];
+        expect(lists.set(1, remotes)).toBe(true);
+        lists.remove(1, remotes[at]);
+        expect(lists.list(1).sort()).toEqual(remotes.toSpliced(at, 1));
+      }),
+    );
+  });
+
+  it('of groups have numbers behind those of links, and are given again when no worker can hold them', () => {
+    const memory = Rounds.allocate(2);
+    const [control, worker] = [new Rounds(memory), new Rounds(memory, 1)];
+    const lists = new FloodLists(FloodLists.allocate(3, 64, 2), control);
+    expect([lists.open(), lists.open(), lists.open()]).toEqual([4, 5, -1]);
+    lists.append(4, 7);
+    worker.begin();
+    lists.close(4);
+    lists.close(1); // of a link: it stays the link's
+    expect([lists.list(4), lists.open()]).toEqual([[], -1]);
+    worker.end();
+    expect([lists.open(), lists.open()]).toEqual([4, -1]);
   });
 });
 

@@ -1,0 +1,10 @@
+/** Why a verb was not carried out: an errno's name for programs, and a sentence, which ends with it, for people. */
+export class Refusal extends Error {
+  readonly code: string;
+
+  constructor(code: string, sentence: string) {
+    super(`${sentence} (${code})`);
+    this.name = 'Refusal';
+    this.code = code;
+  }
+}
