@@ -25,6 +25,7 @@ static napi_value start(napi_env env, napi_value exports) {
   poll_exports(env, exports);
   watch_exports(env, exports);
   netlink_exports(env, exports);
+  peer_exports(env, exports);
   return exports;
 }
 

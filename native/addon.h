@@ -66,6 +66,7 @@ void tap_exports(napi_env env, napi_value exports);
 void steer_exports(napi_env env, napi_value exports);
 void udp_exports(napi_env env, napi_value exports);
 void send_exports(napi_env env, napi_value exports);
+void peer_exports(napi_env env, napi_value exports);
 void poll_exports(napi_env env, napi_value exports);
 void watch_exports(napi_env env, napi_value exports);
 void netlink_exports(napi_env env, napi_value exports);

@@ -9,7 +9,7 @@ import type { Tables } from '../tables/tables.ts';
 import { formatIp, formatMac, parseIp, parseMac } from '../wire/address.ts';
 import { type FdbWatcher, LinkFdb } from './fdb.ts';
 import type { FdbOwner, Interfaces } from './fdb-entry.ts';
-import type { FdbItem, MonitorItem } from './protocol.ts';
+import type { FdbArgs, FdbItem, MonitorItem } from './protocol.ts';
 import { Refusal } from './refusal.ts';
 
 export interface LinkSettings {
@@ -65,15 +65,14 @@ export interface LinkEvents {
 export class Link extends EventEmitter<LinkEvents> implements FdbOwner, FdbWatcher {
   readonly tables: Tables;
   readonly index: number;
-  readonly settings: LinkSettings;
+  settings: LinkSettings;
+  /** Of its underlay. */
   readonly ipv6: boolean;
   readonly clock: () => number;
   readonly fdb: LinkFdb;
   name: string;
   /** Those that a remote may be told to be sent to by (`via`); undefined: the transport lets nobody choose. */
   interfaces?: Interfaces;
-  /** Where its datagrams come in. */
-  readonly endpoint: number;
 
   constructor(tables: Tables, index: number, settings: LinkSettings, ipv6: boolean, clock: () => number) {
     super();
@@ -84,14 +83,42 @@ export class Link extends EventEmitter<LinkEvents> implements FdbOwner, FdbWatch
     this.clock = clock;
     this.name = settings.name ?? `vxlan${settings.vni}`;
     this.fdb = new LinkFdb(this);
-    this.endpoint = endpoint(ipv6, settings.port);
     tables.links.set(index, { ...settings, flags: flagsOf(settings) });
-    if (tables.links.find(this.endpoint, settings.vni) !== 0) throw this.taken();
+    if (tables.links.find(this.endpoint, settings.vni) !== 0) throw taken(settings);
+  }
+
+  /** Where its datagrams come in. */
+  get endpoint(): number {
+    return endpoint(this.ipv6, this.settings.port);
+  }
+
+  /** Becomes what `settings` say. With another VNI or port its remotes are others: what was learned of them is forgotten. */
+  apply(settings: LinkSettings): void {
+    const { tables, index } = this;
+    const moves = settings.vni !== this.settings.vni || settings.port !== this.settings.port;
+    const { port } = this.settings;
+    const entries = moves ? [...this.fdb.list()].filter(({ state }) => state !== 'learned') : [];
+    if (moves) {
+      if (tables.links.find(endpoint(this.ipv6, settings.port), settings.vni) !== 0) throw taken(settings);
+      this.disappear();
+      this.fdb.flush();
+    }
+    this.settings = settings;
+    tables.links.set(index, { ...settings, flags: flagsOf(settings) });
+    if (!moves) return;
+    for (const { state, ...entry } of entries) {
+      this.fdb.append({
+        ...entry,
+        state: state as FdbArgs['state'],
+        port: entry.port === port ? undefined : entry.port,
+      });
+    }
+    this.appear();
   }
 
   /** From here on its datagrams are its own. */
   appear(): void {
-    if (!this.tables.links.open(this.index, this.endpoint, this.settings.vni)) throw this.taken();
+    if (!this.tables.links.open(this.index, this.endpoint, this.settings.vni)) throw taken(this.settings);
   }
 
   /** Its datagrams are nobody's. */
@@ -104,11 +131,6 @@ export class Link extends EventEmitter<LinkEvents> implements FdbOwner, FdbWatch
     this.fdb.flush();
     this.tables.counters.clear(this.index);
     this.tables.links.clear(this.index);
-  }
-
-  private taken(): Refusal {
-    const { vni, port } = this.settings;
-    return new Refusal('EEXIST', `there is a link with VNI ${vni} at port ${port} already`);
   }
 
   /** What the ARP proxy answers for `ip`. */
@@ -178,6 +200,10 @@ export class Link extends EventEmitter<LinkEvents> implements FdbOwner, FdbWatch
       if (this.isWatched) this.changed(deleted, this.fdb.itemOf(high, low, remote, deleted));
     }
   }
+}
+
+function taken({ vni, port }: LinkSettings): Refusal {
+  return new Refusal('EEXIST', `there is a link with VNI ${vni} at port ${port} already`);
 }
 
 function flagsOf(settings: LinkSettings): number {

@@ -34,12 +34,12 @@ export async function openDgramLink(
   const udp = await openDgram(options, site.ipv6);
   undo.push(() => udp.close());
   for (const port of udp.sourcePorts) tables.own.addPort(port);
-  const { index, mtu } = settle(tables, link.index, options, site, undo, say);
+  const { mtu } = settle(tables, link.index, options, site, undo, say);
   const route = { link: link.index, endpoint: link.endpoint };
   link.appear();
   const engine = new EventedEngine(tables, tap, udp, route, monotonicSeconds);
   undo.push(() => engine.stop());
-  return { name: options.name, ifindex: index, mtu, workers: 1, link, offloads: [], ended: engine.ended };
+  return { name: options.name, mtu, workers: 1, link, offloads: [], ended: engine.ended };
 }
 
 async function openDgram(options: LinkOptions, ipv6: boolean): Promise<DgramUdpPort> {

@@ -50,6 +50,16 @@ export function settle(
   return own;
 }
 
+/** What was changed of it since: an MTU, a MAC, addresses, up or down. What was not said stays as it is. */
+export function keepUp(before: LinkOptions, to: LinkOptions, undo: Undo, say: Say): void {
+  const added = to.addresses.filter((each) => !before.addresses.includes(each));
+  const own = host.device(to.name);
+  const mac = to.mac && formatMac(to.mac.high, to.mac.low);
+  const mtu = to.mtu ?? own?.mtu ?? 1500;
+  const wanted = { name: to.name, mtu, mtuAsked: true, mac, addresses: added, up: to.up };
+  host.setUp(wanted, undo, (sentence) => say('warn', sentence));
+}
+
 /** The same VTEP has the same address after a restart: peers keep it in their ARP tables. */
 function derivedMac(underlay: string | undefined, options: LinkOptions): Mac | undefined {
   if (underlay === undefined) return undefined;

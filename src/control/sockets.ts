@@ -32,7 +32,7 @@ export interface Shared {
   links: number;
 }
 
-interface Sending extends Shared {
+export interface Sending extends Shared {
   readonly sourcePorts: readonly number[];
 }
 

@@ -2,12 +2,14 @@
 
 export type Undo = (() => unknown)[];
 
+export async function undoAll(undo: Undo): Promise<void> {
+  for (const step of undo.splice(0).reverse()) await step();
+}
+
 /** What `open` makes, with a `close` that undoes all that it noted. */
 export async function undoable<T>(open: (undo: Undo) => Promise<T>): Promise<T & { close(): Promise<void> }> {
   const undo: Undo = [];
-  const close = async () => {
-    for (const step of undo.splice(0).reverse()) await step();
-  };
+  const close = () => undoAll(undo);
   try {
     return { ...(await open(undo)), close };
   } catch (error) {

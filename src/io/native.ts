@@ -76,6 +76,8 @@ export interface Native {
   netlinkOpen(groups: number): number;
   netlinkSend(fd: number, message: Uint8Array): number;
   netlinkReceive(fd: number, room: Uint8Array): number;
+  /** Fills the user's id and those of its groups; how many groups. */
+  socketPeer(fd: number, ids: Int32Array): number;
   closeFd(fd: number): number;
   readonly layout: Record<string, number>;
 }

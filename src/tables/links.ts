@@ -160,6 +160,11 @@ export class Links {
     Atomics.sub(this.words, link * WORDS + ADDRESSES, 1);
   }
 
+  /** All of them: it has no entry any more. */
+  returnAddresses(link: number): void {
+    Atomics.store(this.words, link * WORDS + ADDRESSES, 0);
+  }
+
   addresses(link: number): number {
     return Atomics.load(this.words, link * WORDS + ADDRESSES);
   }

@@ -1,0 +1,198 @@
+/** A link of the native data plane: its TAP, its share of the sockets, its rows of the tables; opened in order, changed as it runs. */
+
+import { native } from '../io/native.ts';
+import { endpoint } from '../tables/links.ts';
+import type { Dataplane } from './dataplane.ts';
+import { ALL_ZERO } from './fdb.ts';
+import type { Link } from './link.ts';
+import type { LinkOptions } from './link-options.ts';
+import { type Offload, OffloadReport, turnOffTap, turnOnTap, turnOnUdp } from './offloads.ts';
+import { openTap, steer } from './open-tap.ts';
+import { Refusal } from './refusal.ts';
+import { keepUp, type Site, settle, survey } from './site.ts';
+import type { Sending, Shared } from './sockets.ts';
+import { type Undo, undoAll } from './undo.ts';
+
+/** Where its datagrams come in, and what they leave by. */
+interface Ways {
+  receiver: Shared;
+  sender: Sending;
+}
+
+export class CarriedLink {
+  readonly link: Link;
+  readonly ifindex: number;
+  readonly workers: number;
+  /** Resolves when it is carried no more: with what went wrong, or undefined after `close`. */
+  readonly ended: Promise<string | undefined>;
+  options: LinkOptions;
+  private readonly plane: Dataplane;
+  private readonly queues: readonly number[];
+  private readonly report: OffloadReport;
+  private readonly undo: Undo;
+  private ways: Ways;
+
+  private constructor(made: Parts, plane: Dataplane, queues: readonly number[], undo: Undo) {
+    this.link = made.link;
+    this.ifindex = made.ifindex;
+    this.ended = made.ended;
+    this.options = made.options;
+    this.report = made.report;
+    this.ways = made.ways;
+    this.workers = queues.length;
+    this.plane = plane;
+    this.queues = queues;
+    this.undo = undo;
+  }
+
+  /** `queues`: of its TAP, where it is open already. */
+  static async open(
+    plane: Dataplane,
+    options: LinkOptions,
+    queues?: readonly number[],
+  ): Promise<CarriedLink> {
+    const undo: Undo = [];
+    try {
+      const site = survey(options);
+      const fds = queues ?? openTap({ ...plane.options, ...options }, site.existing, plane.say);
+      const parts = await open(plane, options, site, fds, undo);
+      return new CarriedLink(parts, plane, fds, undo);
+    } catch (error) {
+      await undoAll(undo);
+      throw error;
+    }
+  }
+
+  get mtu(): number {
+    return this.plane.tables.links.mtu(this.link.index);
+  }
+
+  /** In force. */
+  get offloads(): readonly Offload[] {
+    return this.report.inForce;
+  }
+
+  /** Becomes what `to` says, or stays what it is. */
+  async change(to: LinkOptions): Promise<void> {
+    const { plane, link, report, queues } = this;
+    const site = survey(to);
+    this.checkChange(to, site);
+    const undo: Undo = [];
+    try {
+      const ways = await takeWays(plane, to, site, report, undo);
+      keepUp(this.options, to, undo, plane.say);
+      undo.push(() => plane.sockets.cook(link.index, this.options, survey(this.options).device?.index ?? 0));
+      plane.sockets.cook(link.index, to, site.device?.index ?? 0);
+      if (ways.sender !== this.ways.sender) {
+        await plane.carry(link.index, queues, report.has('lro'), ways.sender.id);
+      }
+      link.apply(to);
+      changeRemotes(link, this.options, to);
+      const before = this.ways;
+      this.ways = ways;
+      this.options = to;
+      await leaveWays(plane, before);
+    } catch (error) {
+      await undoAll(undo);
+      throw error;
+    }
+  }
+
+  /** Stops carrying, and takes away what was made. */
+  async close(): Promise<void> {
+    const { plane, link, undo } = this;
+    link.disappear();
+    await plane.leave(link.index);
+    await leaveWays(plane, this.ways);
+    await undoAll(undo);
+  }
+
+  private checkChange(to: LinkOptions, { ipv6 }: Site): void {
+    const { link, plane } = this;
+    const isSaid = to.remotes.length > 0 || to.local !== undefined || to.group !== undefined;
+    if (isSaid && ipv6 !== link.ipv6) {
+      throw new Refusal(
+        'EAFNOSUPPORT',
+        `${to.name} has an ${link.ipv6 ? 'IPv6' : 'IPv4'} underlay; another link is made for the other family`,
+      );
+    }
+    const known = plane.tables.links.find(endpoint(link.ipv6, to.port), to.vni);
+    if (known !== 0 && known !== link.index) {
+      throw new Refusal('EEXIST', `there is a link with VNI ${to.vni} at port ${to.port} already`);
+    }
+  }
+}
+
+interface Parts {
+  link: Link;
+  ifindex: number;
+  ended: Promise<string | undefined>;
+  options: LinkOptions;
+  report: OffloadReport;
+  ways: Ways;
+}
+
+async function open(
+  plane: Dataplane,
+  options: LinkOptions,
+  site: Site,
+  queues: readonly number[],
+  undo: Undo,
+): Promise<Parts> {
+  const { tables, links, say } = plane;
+  const report = new OffloadReport(plane.options.offloads);
+  undo.push(() => {
+    for (const fd of queues) native().closeFd(fd);
+  });
+  if (queues.length > 1) steer(queues[0], undo, say);
+  turnOnTap(queues[0], report);
+  undo.push(() => turnOffTap(queues[0]));
+  const link = links.add(options, site.ipv6);
+  undo.push(() => links.remove(link));
+  changeRemotes(link, { remotes: [] }, options);
+  const whileOpening: Undo = [];
+  try {
+    const ways = await takeWays(plane, options, site, report, whileOpening);
+    plane.sockets.cook(link.index, options, site.device?.index ?? 0);
+    const { index } = settle(tables, link.index, options, site, undo, say);
+    const { ended } = await plane.carry(link.index, queues, report.has('lro'), ways.sender.id);
+    whileOpening.push(() => plane.leave(link.index));
+    link.appear();
+    say('info', `offloads: ${report}`);
+    return { link, ifindex: index, ended, options, report, ways };
+  } catch (error) {
+    await undoAll(whileOpening);
+    throw error;
+  }
+}
+
+async function takeWays(
+  { sockets }: Dataplane,
+  options: LinkOptions,
+  { ipv6 }: Site,
+  report: OffloadReport,
+  undo: Undo,
+): Promise<Ways> {
+  const way = { ...options, ipv6 };
+  const receiver = await sockets.takeReceiver(way);
+  undo.push(() => sockets.leaveReceiver(receiver));
+  const sender = await sockets.takeSender(way);
+  undo.push(() => sockets.leaveSender(sender));
+  for (const fd of receiver.fds) turnOnUdp(fd, sender.fds[0], options.checksum, report);
+  return { receiver, sender };
+}
+
+async function leaveWays({ sockets }: Dataplane, { receiver, sender }: Ways): Promise<void> {
+  await sockets.leaveReceiver(receiver);
+  await sockets.leaveSender(sender);
+}
+
+/** Default destinations that were said come and go; those that the table's verbs made stay. */
+function changeRemotes(link: Link, from: Pick<LinkOptions, 'remotes'>, to: LinkOptions): void {
+  for (const dst of new Set(to.remotes)) {
+    if (!from.remotes.includes(dst)) link.fdb.append({ mac: ALL_ZERO, dst });
+  }
+  for (const dst of new Set(from.remotes)) {
+    if (!to.remotes.includes(dst)) link.fdb.del({ mac: ALL_ZERO, dst });
+  }
+}
