@@ -1,46 +1,69 @@
 #!/usr/bin/env node
-/** The command: one verb, and what to say when it is not that. */
+/**
+ * The command: options, then a verb, each in a file of its own that is loaded when it is spoken.
+ *
+ * It ends with 0; with 1 if the daemon refused something, or there is none; with 2 if the words were not understood
+ * (then nothing was done), or `run` could not start as asked.
+ */
 
 import { readFileSync } from 'node:fs';
-import { OFFLOAD_MEANINGS } from '../control/offloads.ts';
-import { run } from './run.ts';
-import { USAGE, UsageError } from './words.ts';
+import { NoDaemon } from '../control/client.ts';
+import { COMMANDS } from './commands.ts';
+import { FormError, UsageError, wrapped } from './grammar.ts';
+import { findVerb, loadObject, OBJECTS, planOf, spelled } from './objects.ts';
+import { type CliOptions, parseOptions } from './options.ts';
 
-const HELP = `A userspace VXLAN data plane over TAP.
-
-${USAGE}
-
-Carries the frames of the TAP NAME in VXLAN until SIGINT or SIGTERM; SIGUSR2 prints the tables and counters.
-
---offload takes auto, off, some of these words with commas between, or some not to use (nogso,nolro):
-${Object.entries(OFFLOAD_MEANINGS)
-  .map(([word, meaning]) => `  ${word}  ${meaning}`)
-  .join('\n')}
-`;
+const HELP_WORD = /^(help|--help|-h|-help)$/;
 
 function version(): string {
   const path = new URL('../../package.json', import.meta.url);
   return (JSON.parse(readFileSync(path, 'utf8')) as { version: string }).version;
 }
 
-async function main(words: string[]): Promise<number> {
-  const [verb, ...rest] = words;
-  if (verb === undefined || verb === 'help' || words.includes('--help') || words.includes('-h')) {
-    process.stdout.write(HELP);
-    return verb === undefined ? 2 : 0;
-  }
-  if (words.includes('--version') || words.includes('-V')) {
+async function main(given: readonly string[]): Promise<number> {
+  const { options, rest } = parseOptions(given);
+  if (options.version || rest.includes('--version')) {
     process.stdout.write(`vtep ${version()}\n`);
     return 0;
   }
-  try {
-    if (verb !== 'run') throw new UsageError(`the verb "${verb}" is not known; there is "run"`);
-    return await run(rest);
-  } catch (error) {
-    process.stderr.write(`vtep: ${(error as Error).message}\n`);
-    process.stderr.write(`form: ${USAGE}\n`);
+  if (options.batch !== undefined) {
+    if (rest.length > 0) throw new UsageError(`"${rest[0]}" is one verb too many: -batch has them in a file`);
+    return (await import('./verb.ts')).carryOutBatch(options.batch, options);
+  }
+  if (rest.length === 0 && !options.help) {
+    await COMMANDS.help([], options);
     return 2;
   }
+  if (options.help || rest.some((word) => HELP_WORD.test(word))) {
+    const about = rest.filter((word) => !HELP_WORD.test(word));
+    return COMMANDS.help(about, options);
+  }
+  return speak(rest, options);
 }
 
-process.exitCode = await main(process.argv.slice(2));
+async function speak([first, ...words]: string[], options: CliOptions): Promise<number> {
+  const object = await loadObject(first);
+  if (object) {
+    const plan = planOf(findVerb(object.name, object.verbs, words), options);
+    return (await import('./verb.ts')).carryOutVerb(plan, options);
+  }
+  const command = spelled(Object.keys(COMMANDS), first);
+  if (command) return COMMANDS[command](words, options);
+  const objects = Object.keys(OBJECTS).map((name) => name.split('|')[0]);
+  const known = [...objects, ...Object.keys(COMMANDS)].join(', ');
+  throw new FormError(
+    `the verb "${first}" is not known; there is ${known}`,
+    'vtep [OPTIONS] VERB ...; see `vtep help`',
+  );
+}
+
+/** Whoever reads our output may have had enough of it. */
+process.stdout.on('error', () => process.exit(0));
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  process.stderr.write(`vtep: ${(error as Error).message}\n`);
+  if (error instanceof FormError) process.stderr.write(`form: ${wrapped(error.form)}\n`);
+  process.exitCode = error instanceof NoDaemon ? 1 : 2;
+}

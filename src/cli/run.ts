@@ -2,11 +2,20 @@
 
 import type { Link } from '../control/link.ts';
 import { openLink } from '../control/open-link.ts';
+import { FormError } from './grammar.ts';
 import { type Log, logTo } from './log.ts';
+import { parseRun, RUN_FORM } from './run-words.ts';
 import { describe } from './show.ts';
-import { parseRun } from './words.ts';
 
 export async function run(words: string[]): Promise<number> {
+  try {
+    return await carry(words);
+  } catch (error) {
+    throw new FormError((error as Error).message, RUN_FORM);
+  }
+}
+
+async function carry(words: string[]): Promise<number> {
   const options = parseRun(words);
   const log = logTo(process.stderr, options.logLevel);
   const signalled = new Promise<undefined>((resolve) => {

@@ -1,0 +1,106 @@
+/**
+ * `vtep completion bash|zsh|fish` prints what makes the shell ask; `vtep completion words WORD...` answers it: a line
+ * for each word that may stand in the last one's place.
+ */
+
+import { readdirSync } from 'node:fs';
+import { COMMANDS } from './commands.ts';
+import { FormError, type Words } from './grammar.ts';
+import { findVerb, loadObject, OBJECTS, spelled } from './objects.ts';
+import { OPTIONS } from './options.ts';
+
+const BASH = `_vtep() {
+  local IFS=$'\\n'
+  COMPREPLY=($(vtep completion words "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null))
+}
+`;
+
+const SCRIPTS: Readonly<Record<string, string>> = {
+  bash: `${BASH}complete -o default -F _vtep vtep\n`,
+  zsh: `#compdef vtep
+_vtep() {
+  local -a found
+  found=("\${(@f)$(vtep completion words "\${(@)words[2,CURRENT]}" 2>/dev/null)}")
+  [[ -n $found ]] && compadd -- $found || _files
+}
+compdef _vtep vtep
+`,
+  fish: `complete -c vtep -f -a '(vtep completion words (commandline -opc)[2..-1] (commandline -ct) 2>/dev/null)'
+`,
+};
+
+export async function completion([shell = '', ...words]: string[]): Promise<number> {
+  const script = Object.hasOwn(SCRIPTS, shell) ? SCRIPTS[shell] : undefined;
+  if (shell !== 'words' && script === undefined) {
+    throw new FormError(`the shell "${shell}" is not known`, 'vtep completion bash|zsh|fish');
+  }
+  const text = script ?? (await candidates(words)).map((word) => `${word}\n`).join('');
+  process.stdout.write(text);
+  return 0;
+}
+
+/** What may stand in place of the last word, which is begun or empty. */
+export async function candidates(words: readonly string[]): Promise<string[]> {
+  const begun = words.at(-1) ?? '';
+  const all = await following(words.slice(0, -1), begun);
+  return [...new Set(all)].filter((word) => word.startsWith(begun));
+}
+
+async function following(before: readonly string[], begun: string): Promise<string[]> {
+  let at = 0;
+  while (at < before.length && before[at].startsWith('-')) {
+    const option = OPTIONS.find(before[at].replace(/^--?/, ''));
+    const { form = '' } = (option && OPTIONS.get(option)) || {};
+    at += form === '' ? 1 : 2;
+    if (at > before.length) return []; // a file, or a namespace
+  }
+  const [first, ...rest] = before.slice(at);
+  if (first === undefined) {
+    const names = [...Object.keys(OBJECTS), ...Object.keys(COMMANDS)].map((name) => name.split('|')[0]);
+    return begun.startsWith('-') ? optionWords() : names;
+  }
+  const object = await loadObject(first);
+  if (!object) return followingCommand(spelled(Object.keys(COMMANDS), first), rest);
+  if (rest.length === 0 && !Object.hasOwn(object.verbs, '')) {
+    return Object.keys(object.verbs).map((name) => name.split('|')[0]);
+  }
+  const { command, words } = findVerb(object.name, object.verbs, rest);
+  return followingWord(command.grammar?.words ?? {}, words);
+}
+
+async function followingCommand(command: string | undefined, words: readonly string[]): Promise<string[]> {
+  if (command === 'run') return followingWord((await import('./run-words.ts')).RUN_WORDS, words);
+  if (command === 'completion') return Object.keys(SCRIPTS);
+  return command === 'help' ? Object.keys(OBJECTS).map((name) => name.split('|')[0]) : [];
+}
+
+function optionWords(): string[] {
+  return Object.keys(OPTIONS.words).map((names) => `-${names.split('|')[0]}`);
+}
+
+/** A value of the word before, if it wants one, else any word of the table. */
+function followingWord(table: Words<never>, before: readonly string[]): string[] {
+  const spellings = new Map(
+    Object.entries(table).flatMap(([names, word]) =>
+      names.split('|').map((name) => [name, word.form] as const),
+    ),
+  );
+  let owed: string[] = [];
+  for (const word of before) {
+    if (owed.length > 0) owed = owed.slice(1);
+    else owed = (spellings.get(word) ?? '').split(' ').filter((part) => part !== '');
+  }
+  if (owed.length > 0) return valuesOf(owed[0]);
+  const shown = Object.entries(table).filter(([names, word]) => !word.hidden || names.startsWith('no'));
+  return [...shown.map(([names]) => names.split('|')[0]), ...(before.length === 0 ? devices() : [])];
+}
+
+/** Words in small letters are words; the others say of what sort the value is. */
+function valuesOf(form: string): string[] {
+  if (form === 'DEV') return devices();
+  return form.split('|').filter((value) => /^[a-z]/.test(value));
+}
+
+function devices(): string[] {
+  return readdirSync('/sys/class/net');
+}

@@ -1,0 +1,25 @@
+/** Classes of traffic by name, as iproute2's `rt_dsfield` has them: the whole byte. */
+
+export const DSCP: Readonly<Record<string, number>> = {
+  DEFAULT: 0x00,
+  CS1: 0x20,
+  AF11: 0x28,
+  AF12: 0x30,
+  AF13: 0x38,
+  CS2: 0x40,
+  AF21: 0x48,
+  AF22: 0x50,
+  AF23: 0x58,
+  CS3: 0x60,
+  AF31: 0x68,
+  AF32: 0x70,
+  AF33: 0x78,
+  CS4: 0x80,
+  AF41: 0x88,
+  AF42: 0x90,
+  AF43: 0x98,
+  CS5: 0xa0,
+  EF: 0xb8,
+  CS6: 0xc0,
+  CS7: 0xe0,
+};

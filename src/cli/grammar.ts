@@ -1,0 +1,123 @@
+/**
+ * How words are read: a table names each word, what stands behind it, and what it does. Words may be cut short as
+ * iproute2 takes them: the first of the table that begins so is meant.
+ */
+
+/** A user's mistake: shown as a sentence, with the form. */
+export class UsageError extends Error {}
+
+/** With the form of the verb whose words they were. */
+export class FormError extends UsageError {
+  readonly form: string;
+
+  constructor(message: string, form: string) {
+    super(message);
+    this.form = form;
+  }
+}
+
+type Next = () => string;
+
+export interface Word<T> {
+  /** What stands behind it: `MIN MAX`, or the words to choose from: `unset|set|inherit`. */
+  form: string;
+  take: (into: T, next: Next) => void;
+  /** Never cut short. */
+  whole?: boolean;
+  /** Understood, but neither in the form nor completed. */
+  hidden?: boolean;
+}
+
+/** By word; `id|vni` is one word with two spellings. */
+export type Words<T> = Readonly<Record<string, Word<T>>>;
+
+export class Grammar<T> {
+  readonly words: Words<T>;
+  /** In the table's order. */
+  private readonly spellings = new Map<string, Word<T>>();
+
+  constructor(words: Words<T>) {
+    this.words = words;
+    for (const [names, word] of Object.entries(words)) {
+      for (const name of names.split('|')) this.spellings.set(name, word);
+    }
+  }
+
+  /** The word that is meant, in full; undefined: none. */
+  find(given: string, mayBeShort = true): string | undefined {
+    if (this.spellings.has(given)) return given;
+    if (!mayBeShort || given === '') return undefined;
+    for (const [name, word] of this.spellings) {
+      if (!word.whole && name.startsWith(given)) return name;
+    }
+    return undefined;
+  }
+
+  get(name: string): Word<T> | undefined {
+    return this.spellings.get(name);
+  }
+
+  /** Reads all of them; `other` has those that the table does not know, and says no by throwing. */
+  read(given: readonly string[], into: T, other: (word: string) => void, mayBeShort = () => true): T {
+    let at = 0;
+    while (at < given.length) {
+      const one = given[at++];
+      const name = this.find(one, mayBeShort());
+      if (name === undefined) {
+        other(one);
+        continue;
+      }
+      const next = () => {
+        if (at >= given.length) throw new UsageError(`"${name}" wants a value behind it`);
+        return given[at++];
+      };
+      (this.spellings.get(name) as Word<T>).take(into, next);
+    }
+    return into;
+  }
+
+  /** In brackets, as a form shows them; `must` are those that cannot be left out. */
+  form(...must: string[]): string {
+    return Object.entries(this.words)
+      .filter(([names, word]) => !word.hidden && !this.isOpposite(names))
+      .map(([names, { form }]) => {
+        const [name] = names.split('|');
+        const words = `${form === '' && this.spellings.has(`no${name}`) ? '[no]' : ''}${name}${form && ` ${form}`}`;
+        return must.includes(name) ? words : `[${words}]`;
+      })
+      .join(' ');
+  }
+
+  private isOpposite(name: string): boolean {
+    return name.startsWith('no') && this.spellings.has(name.slice(2));
+  }
+}
+
+const FORM_WIDTH = 100;
+
+/** A form over several lines; what stands in brackets is kept together. */
+export function wrapped(form: string): string {
+  const lines: string[] = [];
+  let line = '';
+  for (const part of form.match(/\[(\[no\])?[^\]]*\]|\S+/g) ?? []) {
+    if (line.length + part.length >= FORM_WIDTH) {
+      lines.push(line);
+      line = '        ';
+    }
+    line += line === '' ? part : ` ${part}`;
+  }
+  return [...lines, line].join('\n');
+}
+
+/** A word that vtep cannot carry out: with the reason. */
+export function refused<T>(name: string, why: string, form = ''): Words<T> {
+  const take = (): void => {
+    throw new UsageError(`"${name}" is refused: ${why}`);
+  };
+  return { [name]: { form, take, hidden: true } };
+}
+
+/** Words that iproute2 takes and that change nothing here. */
+export function idle<T>(...names: string[]): Words<T> {
+  return Object.fromEntries(names.map((name) => [name, { form: '', take: () => {}, hidden: true }]));
+}

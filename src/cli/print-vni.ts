@@ -1,0 +1,73 @@
+/** VNIs of trunks as `bridge vni show` prints them, and our VLANs; with -o each line is what `vni add` takes. */
+
+import type { VniArgs } from '../control/protocol.ts';
+import { countedLines } from './counted.ts';
+import type { Kind, Show } from './printer.ts';
+
+type VniItem = VniArgs & { counters?: Record<string, number> };
+
+interface Trunk {
+  dev: string;
+  items: VniItem[];
+}
+
+function gather(items: readonly VniItem[], show: Show): Trunk[] {
+  if (show.oneline && !show.json) return items.map((item) => ({ dev: item.dev, items: [item] }));
+  const trunks = new Map<string, Trunk>();
+  for (const item of items) {
+    const trunk = trunks.get(item.dev) ?? { dev: item.dev, items: [] };
+    trunk.items.push(item);
+    trunks.set(item.dev, trunk);
+  }
+  return [...trunks.values()];
+}
+
+function text({ dev, items }: Trunk, show: Show): string {
+  if (show.oneline) return items.map(words).join('\n');
+  const rows = items.flatMap((item, at) => [
+    `${(at === 0 ? dev : '').padEnd(18)}${row(item)}`,
+    ...(show.stats && item.counters ? statLines(item.counters) : []),
+  ]);
+  return rows.join('\n');
+}
+
+/** What `vni add` takes. */
+function words({ dev, vni: [first, last], group, remote, vlan }: VniItem): string {
+  const where = group ? ` group ${group}` : remote ? ` remote ${remote}` : '';
+  return `dev ${dev} vni ${first === last ? first : `${first}-${last}`}${where}${vlan ? ` vlan ${vlan}` : ''}`;
+}
+
+function row({ vni: [first, last], group, remote, vlan }: VniItem): string {
+  const range = first === last ? ` ${first}`.padEnd(15) : ` ${first}-${`${last}`.padEnd(14)} `;
+  return `${range}${group ?? remote ?? ''}${vlan ? ` vlan ${vlan}` : ''}`;
+}
+
+function statLines(counters: Readonly<Record<string, number>>): string[] {
+  const { rxBytes = 0, rxFrames = 0, txBytes = 0, txFrames = 0 } = counters;
+  return [`RX: bytes ${rxBytes} pkts ${rxFrames}`, `TX: bytes ${txBytes} pkts ${txFrames}`]
+    .concat(countedLines(counters))
+    .map((line) => `${' '.repeat(19)}${line}`);
+}
+
+function keys({ dev, items }: Trunk, show: Show): object {
+  return {
+    ifname: dev,
+    vnis: items.map(({ vni: [first, last], group, remote, vlan, counters }) => ({
+      vni: first,
+      vniEnd: first === last ? undefined : last,
+      group,
+      remote,
+      vlan,
+      stats: show.stats && counters ? stats(counters) : undefined,
+    })),
+  };
+}
+
+function stats(counters: Readonly<Record<string, number>>): object {
+  const { rxBytes = 0, rxFrames = 0, txBytes = 0, txFrames = 0 } = counters;
+  return { rx_bytes: rxBytes, rx_pkts: rxFrames, tx_bytes: txBytes, tx_pkts: txFrames, counters };
+}
+
+const head = 'dev               vni              group/remote   \n';
+
+export const VNIS: Kind = { text, json: keys, gather, head };

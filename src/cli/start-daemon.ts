@@ -1,0 +1,49 @@
+/** Starts the daemon for a verb that found none, and waits until it answers. */
+
+import { spawn } from 'node:child_process';
+import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { Client, NoDaemon } from '../control/client.ts';
+
+const PATIENCE_MS = 20_000;
+const BETWEEN_TRIES_MS = 10;
+
+/** What it says on stderr goes to a file beside the socket. */
+export async function startDaemon(path: string): Promise<Client> {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
+  const log = join(dirname(path), `${path.slice(dirname(path).length + 1).replace(/\.sock$/, '')}.log`);
+  const file = openSync(log, 'w', 0o640);
+  const daemon = spawn(process.execPath, [main(), 'daemon', '--socket', path], {
+    detached: true,
+    stdio: ['ignore', file, file],
+    cwd: '/',
+  });
+  closeSync(file);
+  daemon.unref();
+  let ended = false;
+  daemon.once('exit', () => {
+    ended = true;
+  });
+  for (const until = Date.now() + PATIENCE_MS; Date.now() < until; await pause(BETWEEN_TRIES_MS)) {
+    // another verb may have started one in the same moment: then ours ends, and that one answers
+    const isLastTry = ended;
+    try {
+      return await Client.connect(path);
+    } catch (error) {
+      if (!(error instanceof NoDaemon)) throw error;
+      if (isLastTry) throw new NoDaemon(`the daemon did not start: ${lastWords(log)}`);
+    }
+  }
+  throw new NoDaemon(`the daemon did not answer at ${path} within ${PATIENCE_MS / 1000} s; see ${log}`);
+}
+
+function main(): string {
+  return fileURLToPath(new URL('main.js', import.meta.url));
+}
+
+function lastWords(log: string): string {
+  const text = readFileSync(log, 'utf8').trim();
+  return text === '' ? `see ${log}` : text.replace(/^vtep: /gm, '');
+}

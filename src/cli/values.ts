@@ -1,0 +1,99 @@
+/** What stands behind words: numbers, addresses, one of a few. Each says what was given, and what would be right. */
+
+import { isMulticast, isUnspecified, parseIp, parseMac } from '../wire/address.ts';
+import { UsageError } from './grammar.ts';
+
+export function whole(word: string, what: string, least: number, most: number): number {
+  const value = /^(0x[0-9a-f]+|-?\d+)$/i.test(word) ? Number(word) : Number.NaN;
+  if (!(value >= least && value <= most)) {
+    throw new UsageError(`${what} "${word}" is not a whole number from ${least} to ${most}`);
+  }
+  return value;
+}
+
+/** `7` or `7-9`: the first and the last. */
+export function range(word: string, what: string, least: number, most: number): [number, number] {
+  const [first, last = first, more] = word.split('-');
+  if (more !== undefined || word.startsWith('-')) {
+    throw new UsageError(`${what} "${word}" is neither a number nor a range such as 100-199`);
+  }
+  const ends: [number, number] = [whole(first, what, least, most), whole(last, what, least, most)];
+  if (ends[1] < ends[0]) throw new UsageError(`${what} "${word}": the second is smaller than the first`);
+  return ends;
+}
+
+type Parsed = readonly [number, number, number, number];
+
+function parsed(word: string, what: string): Parsed {
+  const words = parseIp(word);
+  if (!words) {
+    throw new UsageError(`${what} "${word}" is not an IP address, such as 192.0.2.1 or 2001:db8::1`);
+  }
+  return Array.from(words) as unknown as Parsed;
+}
+
+/** Of one host. */
+export function host(word: string, what: string): string {
+  const words = parsed(word, what);
+  if (isMulticast(...words)) throw new UsageError(`${what} "${word}" is a group; it must be one host`);
+  if (isUnspecified(...words)) throw new UsageError(`${what} "${word}" is no host's address`);
+  return word;
+}
+
+/** Of a multicast group. */
+export function group(word: string, what: string): string {
+  if (!isMulticast(...parsed(word, what))) {
+    throw new UsageError(`${what} "${word}" is no multicast group, such as 239.1.1.1 or ff05::100`);
+  }
+  return word;
+}
+
+export function isGroup(word: string): boolean {
+  const words = parseIp(word);
+  return words !== undefined && isMulticast(words[0], words[1], words[2], words[3]);
+}
+
+/** Of one host or of a group. */
+export function destination(word: string, what: string): string {
+  return isGroup(word) ? word : host(word, what);
+}
+
+/** A host of this link and the device it is reached by, where it says so: `fe80::1%eth0`. */
+export function zoned(
+  word: string,
+  what: string,
+  read: (word: string, what: string) => string,
+): { ip: string; dev?: string } {
+  const [ip, dev] = word.split('%', 2);
+  if (dev === undefined) return { ip: read(word, what) };
+  if (!isLinkLocal(ip)) throw new UsageError(`${what} "${word}": only a link-local address has a device`);
+  return { ip: read(ip, what), dev: device(dev, what) };
+}
+
+export function isLinkLocal(ip: string): boolean {
+  return /^fe[89ab]/i.test(ip);
+}
+
+/** In the form that all of vtep prints. */
+export function mac(word: string, what: string): string {
+  if (!parseMac(word)) throw new UsageError(`${what} "${word}" is no MAC address, such as 02:00:00:00:00:01`);
+  return /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/.test(word)
+    ? word
+    : word
+        .split(':')
+        .map((byte) => byte.padStart(2, '0').toLowerCase())
+        .join(':');
+}
+
+/** Of an interface. */
+export function device(word: string, what: string): string {
+  if (/^[^\s/]{1,15}$/.test(word) && word !== '.' && word !== '..') return word;
+  throw new UsageError(
+    `${what} "${word}" is no name for an interface: 1 to 15 characters, no space, no slash`,
+  );
+}
+
+export function oneOf<const T extends string>(given: string, what: string, allowed: readonly T[]): T {
+  if ((allowed as readonly string[]).includes(given)) return given as T;
+  throw new UsageError(`${what} "${given}" is not known; it takes ${allowed.join(' or ')}`);
+}

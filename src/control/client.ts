@@ -1,0 +1,117 @@
+/**
+ * The other side of the control socket. Requests may be sent ahead; answers come in their order.
+ *
+ *   const client = await Client.connect(path);
+ *   client.send('fdb show', { dev: 'vx0' });
+ *   for await (const answer of client.answers()) ...
+ */
+
+import { createConnection, type Socket } from 'node:net';
+import { type Answer, PROTOCOL, type Verb, type Verbs } from './protocol.ts';
+
+/** Written as one, so that many small requests do not cost a system call each. */
+const CHUNK = 1 << 16;
+
+/** No daemon is there, or it does not speak as we do: a sentence. */
+export class NoDaemon extends Error {}
+
+export class Client {
+  private readonly socket: Socket;
+  private readonly lines: AsyncGenerator<string>;
+  private waiting = '';
+  private flushing = false;
+  private last = 0;
+
+  private constructor(socket: Socket) {
+    this.socket = socket;
+    this.lines = readLines(socket);
+  }
+
+  static async connect(path: string): Promise<Client> {
+    const socket = await connected(path);
+    const client = new Client(socket);
+    const { value, done } = await client.lines.next();
+    const greeting = done ? undefined : (parsed(value) as { protocol?: unknown });
+    if (greeting?.protocol === PROTOCOL) return client;
+    socket.destroy();
+    throw new NoDaemon(
+      greeting?.protocol === undefined
+        ? `who listens at ${path} is no vtep daemon`
+        : `the daemon at ${path} speaks protocol ${greeting.protocol}, this is ${PROTOCOL}: one of the two is older`,
+    );
+  }
+
+  /** Returns the request's id. `chained`: only if the request before it was carried out. */
+  send<V extends Verb>(verb: V, args: Verbs[V]['args'], chained = false): number {
+    const id = ++this.last;
+    this.waiting += `${JSON.stringify(chained ? { id, verb, args, chained } : { id, verb, args })}\n`;
+    if (this.waiting.length >= CHUNK) this.flush();
+    else if (!this.flushing) {
+      this.flushing = true;
+      queueMicrotask(() => this.flush());
+    }
+    return id;
+  }
+
+  /** What comes, one after the other; ends when the daemon has closed. Nothing is read ahead of who takes them. */
+  async *answers(): AsyncGenerator<Answer> {
+    for await (const line of this.lines) yield parsed(line) as Answer;
+  }
+
+  close(): void {
+    this.socket.destroy();
+  }
+
+  private flush(): void {
+    this.flushing = false;
+    if (this.waiting !== '') this.socket.write(this.waiting);
+    this.waiting = '';
+  }
+}
+
+function connected(path: string): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = createConnection(path);
+    socket.once('connect', () => {
+      socket.removeAllListeners('error');
+      // an end by the other side is seen by who reads
+      socket.on('error', () => {});
+      resolve(socket);
+    });
+    socket.once('error', (error) => reject(new NoDaemon(whyNot(path, (error as { code?: string }).code))));
+  });
+}
+
+function whyNot(path: string, code = ''): string {
+  if (code === 'ENOENT' || code === 'ECONNREFUSED') {
+    return `no daemon listens at ${path} (${code}): start one by \`vtep daemon\`, or say --start`;
+  }
+  if (code === 'EACCES' || code === 'EPERM') {
+    return `the control socket ${path} may not be used by you (${code}): its group and root may`;
+  }
+  return `the control socket ${path} cannot be used (${code})`;
+}
+
+/** Splits as `\n` comes; a chunk's lines are handed over before the next is read. */
+async function* readLines(socket: Socket): AsyncGenerator<string> {
+  socket.setEncoding('utf8');
+  let rest = '';
+  try {
+    for await (const chunk of socket as AsyncIterable<string>) {
+      const lines = chunk.split('\n');
+      lines[0] = rest + lines[0];
+      rest = lines.pop() as string;
+      yield* lines;
+    }
+  } catch {
+    // reset by the daemon's end: the same as its end
+  }
+}
+
+function parsed(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    throw new NoDaemon('what came from the control socket is no JSON: no vtep daemon listens there');
+  }
+}

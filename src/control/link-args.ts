@@ -1,0 +1,59 @@
+/** What was said of a link, with the defaults for what was not, and what cannot go together. */
+
+import { isIPv6 } from 'node:net';
+import { DEFAULT_RANGE } from '../io/source-ports.ts';
+import { parseMac } from '../wire/address.ts';
+import { DEFAULT_SETTINGS } from './link.ts';
+import type { LinkOptions } from './link-options.ts';
+import type { LinkArgs } from './protocol.ts';
+
+export function linkOptions(args: LinkArgs): LinkOptions {
+  checkFamilies(args);
+  return {
+    ...DEFAULT_SETTINGS,
+    name: args.name,
+    vni: args.id ?? 0,
+    port: args.dstport ?? DEFAULT_SETTINGS.port,
+    learning: args.learning ?? DEFAULT_SETTINGS.learning,
+    ageing: args.ageing || DEFAULT_SETTINGS.ageing, // at creation the kernel takes 0 for its default
+    maxAddresses: args.maxaddress ?? DEFAULT_SETTINGS.maxAddresses,
+    proxy: args.proxy ?? DEFAULT_SETTINGS.proxy,
+    suppress: args.suppress ?? DEFAULT_SETTINGS.suppress,
+    shortCircuit: args.rsc ?? DEFAULT_SETTINGS.shortCircuit,
+    l2miss: args.l2miss ?? false,
+    l3miss: args.l3miss ?? false,
+    strictReserved: args.reserved_bits === 'kernel',
+    remotes: args.remotes ?? [],
+    group: args.group ?? undefined,
+    local: args.local ?? undefined,
+    dev: args.dev ?? undefined,
+    sourcePorts: args.srcport ?? [...DEFAULT_RANGE],
+    ttl: args.ttl ?? 0,
+    tos: args.tos ?? 0,
+    flowLabel: args.flowlabel ?? 0,
+    df: args.df,
+    mtu: args.mtu,
+    mac: args.address === undefined ? undefined : parseMac(args.address),
+    addresses: args.addresses ?? [],
+    checksum: args.udpcsum ?? true,
+    zeroChecksumTx: args.udp6zerocsumtx ?? false,
+    zeroChecksumRx: args.udp6zerocsumrx ?? false,
+    up: args.up ?? false,
+  };
+}
+
+function checkFamilies({ remotes = [], group, local, dev, udpcsum }: LinkArgs): void {
+  const all = [...remotes, ...(group ? [group] : []), ...(local ? [local] : [])];
+  const v6 = all.filter((each) => isIPv6(each));
+  if (v6.length > 0 && v6.length < all.length) {
+    throw new Error(
+      `"${v6[0]}" is IPv6 and others are IPv4: local and all remotes must be of one family (EINVAL)`,
+    );
+  }
+  const linkLocal = remotes.find((each) => /^fe[89ab]/i.test(each));
+  if (linkLocal && !dev) throw new Error(`remote "${linkLocal}" is link-local: it needs dev (EINVAL)`);
+  if (group && !dev) throw new Error(`group "${group}" needs dev: the interface to join on (EINVAL)`);
+  if (v6.length > 0 && udpcsum === false) {
+    throw new Error('noudpcsum concerns IPv4; over IPv6 a datagram without checksum is not sent (EINVAL)');
+  }
+}
