@@ -22,6 +22,7 @@ const INWARD: readonly DropReason[] = [
   'own-mac',
   'bad-source-mac',
   'static-mac-elsewhere',
+  'congested',
   'tap-down',
   'tap-failed',
 ];
