@@ -4,6 +4,7 @@ import type { CliOptions } from './options.ts';
 
 export const COMMANDS: Readonly<Record<string, (words: string[], options: CliOptions) => Promise<number>>> = {
   run: async (words) => (await import('./run.ts')).run(words),
+  exec: async (words) => (await import('./exec.ts')).exec(words),
   completion: async (words) => (await import('./completion.ts')).completion(words),
   help: async (words) => (await import('./help.ts')).help(words),
 };

@@ -7,6 +7,7 @@ const OVERVIEW = `A userspace VXLAN data plane over TAP; its words are those of 
 
   vtep run NAME id VNI ...                one link in the foreground
   vtep daemon                             many, behind a control socket
+  vtep exec -- CMD...                     CMD, with \`ip\` and \`bridge\` taken over where links of vtep are meant
   vtep link  add|set|delete|show ...      links, as \`ip link ... type vxlan\`
   vtep fdb   add|append|replace|delete|get|show|flush ...
                                           where MACs are, as \`bridge fdb\`

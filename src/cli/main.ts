@@ -22,6 +22,8 @@ function version(): string {
 
 async function main(given: readonly string[]): Promise<number> {
   const { options, rest } = parseOptions(given);
+  // another program's words are no matter of ours
+  if (rest[0] === 'exec' && rest.includes('--')) return COMMANDS.exec(rest.slice(1), options);
   if (options.version || rest.includes('--version')) {
     process.stdout.write(`vtep ${version()}\n`);
     return 0;

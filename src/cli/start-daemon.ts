@@ -10,12 +10,20 @@ import { Client, NoDaemon } from '../control/client.ts';
 const PATIENCE_MS = 20_000;
 const BETWEEN_TRIES_MS = 10;
 
+export interface Starting {
+  /** A command before it: another namespace's. */
+  within?: readonly string[];
+  /** Further words of `vtep daemon`. */
+  words?: readonly string[];
+}
+
 /** What it says on stderr goes to a file beside the socket. */
-export async function startDaemon(path: string): Promise<Client> {
+export async function startDaemon(path: string, { within = [], words = [] }: Starting = {}): Promise<Client> {
   mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
   const log = join(dirname(path), `${path.slice(dirname(path).length + 1).replace(/\.sock$/, '')}.log`);
   const file = openSync(log, 'w', 0o640);
-  const daemon = spawn(process.execPath, [main(), 'daemon', '--socket', path], {
+  const [command, ...rest] = [...within, process.execPath, main(), 'daemon', '--socket', path, ...words];
+  const daemon = spawn(command, rest, {
     detached: true,
     stdio: ['ignore', file, file],
     cwd: '/',

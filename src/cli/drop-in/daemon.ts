@@ -1,0 +1,70 @@
+/** The daemon of a network namespace, asked one thing after the other. */
+
+import { Client, NoDaemon } from '../../control/client.ts';
+import type { Answer, LinkItem, Verb, Verbs } from '../../control/protocol.ts';
+import { Refusal } from '../../control/refusal.ts';
+import { socketPath } from '../../control/socket-path.ts';
+
+export class Daemon {
+  private readonly client: Client;
+  private readonly answers: AsyncGenerator<Answer>;
+
+  constructor(client: Client) {
+    this.client = client;
+    this.answers = client.answers();
+  }
+
+  /** Undefined: none runs there, so no link there is ours. */
+  static async find(netns?: string): Promise<Daemon | undefined> {
+    try {
+      return new Daemon(await Client.connect(pathOf(netns)));
+    } catch (error) {
+      if (error instanceof NoDaemon) return undefined;
+      throw error;
+    }
+  }
+
+  static async findOrStart(real: string, netns?: string): Promise<Daemon> {
+    const found = await Daemon.find(netns);
+    if (found) return found;
+    const { startDaemon } = await import('../start-daemon.ts');
+    const within = netns === undefined ? [] : [real, 'netns', 'exec', netns];
+    return new Daemon(await startDaemon(pathOf(netns), { within, words: ['--until-unused'] }));
+  }
+
+  /** All items of the answer. */
+  async ask<V extends Verb>(verb: V, args: Verbs[V]['args']): Promise<Verbs[V]['items'][]> {
+    this.client.send(verb, args);
+    const items: unknown[] = [];
+    for (;;) {
+      const { value: answer, done } = await this.answers.next();
+      if (done) throw new Error('the daemon has closed the connection (ECONNRESET)');
+      if ('error' in answer) throw asSaid(answer.error);
+      if (!('items' in answer)) return items as Verbs[V]['items'][];
+      for (const item of answer.items) items.push(item);
+    }
+  }
+
+  /** Undefined: it is none of ours. */
+  async link(name: string): Promise<LinkItem | undefined> {
+    try {
+      return (await this.ask('link show', { name }))[0];
+    } catch (error) {
+      if (error instanceof Refusal) return undefined;
+      throw error;
+    }
+  }
+
+  close(): void {
+    this.client.close();
+  }
+}
+
+/** The sentence has the code at its end already. */
+function asSaid({ code, message }: { code: string; message: string }): Refusal {
+  return new Refusal(code, message.replace(` (${code})`, ''));
+}
+
+function pathOf(netns: string | undefined): string {
+  return process.env.VTEP_SOCKET ?? socketPath(netns);
+}

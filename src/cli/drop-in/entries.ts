@@ -1,0 +1,200 @@
+/** `bridge fdb`: what concerns the table of a link of ours, and what is shown of it among all the others. */
+
+import type { FdbItem } from '../../control/protocol.ts';
+import { Refusal } from '../../control/refusal.ts';
+import { parseFdbAdd, parseFdbDel, parseFdbFlush, parseFdbGet, parseFdbShow } from '../fdb-words.ts';
+import { json } from '../json.ts';
+import { fdbKeys, fdbText } from '../print-fdb.ts';
+import type { Show } from '../printer.ts';
+import type { CommandLine } from './command-line.ts';
+import { Daemon } from './daemon.ts';
+import { withOurs } from './links.ts';
+import type { Meant } from './meant.ts';
+import * as real from './real.ts';
+import { HAND_OVER } from './shim.ts';
+
+type Fdb = Meant & { kind: 'fdb' };
+type Entries = Meant & { kind: 'entries' };
+
+function showOf({ json, details, options }: CommandLine): Show {
+  const has = (form: RegExp) => options.some((option) => form.test(option));
+  return { json, details, stats: has(/^--?s/), pretty: has(/^--?p/), oneline: has(/^--?o/) };
+}
+
+export async function act(bridge: string, line: CommandLine, what: Fdb): Promise<number> {
+  return withOurs(line, what.dev, async (daemon) => {
+    if (what.alsoBridge) {
+      const status = real.run(bridge, [...line.options, 'fdb', what.verb, ...bridgesWords(what.words)]);
+      if (status !== 0) return status;
+    }
+    await carryOut(daemon, line, what);
+    return 0;
+  });
+}
+
+/** For the bridge's own table: without what only a tunnel has. */
+function bridgesWords(words: readonly string[]): string[] {
+  const kept: string[] = ['master'];
+  for (let at = 0; at < words.length; at++) {
+    if (/^(dst|port|vni|src_vni|via)$/.test(words[at])) at++;
+    else if (words[at] !== 'self') kept.push(words[at]);
+  }
+  return kept;
+}
+
+async function carryOut(daemon: Daemon, line: CommandLine, { verb, words }: Fdb): Promise<void> {
+  switch (verb) {
+    case 'add':
+      return void (await daemon.ask('fdb add', parseFdbAdd(words)));
+    case 'replace':
+      return void (await daemon.ask('fdb replace', parseFdbAdd(words)));
+    case 'append':
+      return append(daemon, words);
+    case 'delete':
+      return remove(daemon, words);
+    case 'flush':
+      return void (await daemon.ask('fdb flush', parseFdbFlush(words)));
+    default: {
+      const show = showOf(line);
+      return print(await daemon.ask('fdb get', parseFdbGet(words)), show);
+    }
+  }
+}
+
+function print(entries: readonly FdbItem[], show: Show): void {
+  if (show.json)
+    process.stdout.write(
+      `${json(
+        entries.map((entry) => fdbKeys(entry, show)),
+        show.pretty,
+      )}\n`,
+    );
+  else process.stdout.write(entries.map((entry) => `${fdbText(entry, show)}\n`).join(''));
+}
+
+/** The kernel takes a second destination of a unicast MAC, and forgets it; so scripts live on here. */
+async function append(daemon: Daemon, words: readonly string[]): Promise<void> {
+  const args = parseFdbAdd(words);
+  try {
+    await daemon.ask('fdb append', args);
+  } catch (error) {
+    const isOne = (Number.parseInt(args.mac, 16) & 1) === 0 && args.mac !== '00:00:00:00:00:00';
+    if (!isOne || !(error instanceof Refusal) || !/^(EEXIST|EOPNOTSUPP|EINVAL)$/.test(error.code))
+      throw error;
+    await daemon.ask('fdb get', { dev: args.dev, mac: args.mac });
+  }
+}
+
+/** To the kernel it is no mistake to take away a destination that the entry has not. */
+async function remove(daemon: Daemon, words: readonly string[]): Promise<void> {
+  const args = parseFdbDel(words);
+  try {
+    await daemon.ask('fdb del', args);
+  } catch (error) {
+    if (args.dst === undefined || !(error instanceof Refusal) || error.code !== 'ENOENT') throw error;
+    await daemon.ask('fdb get', { dev: args.dev, mac: args.mac });
+  }
+}
+
+export async function show(
+  bridge: string,
+  line: CommandLine,
+  words: readonly string[],
+  what: Entries,
+): Promise<number> {
+  const daemon = await Daemon.find(line.netns);
+  if (!daemon) return HAND_OVER;
+  try {
+    const links = new Set((await daemon.ask('link show', {})).map((link) => link.name));
+    if (links.size === 0 || (what.dev !== undefined && !links.has(what.dev))) return HAND_OVER;
+    const shown = real.capture(bridge, words);
+    process.stderr.write(shown.error);
+    if (shown.status !== 0) return shown.status;
+    const ours = await oursAmong(daemon, what);
+    const show = showOf(line);
+    process.stdout.write(
+      show.json
+        ? mergedKeys(shown.out, ours, links, what, show)
+        : mergedText(shown.out, ours, links, what, show),
+    );
+    return 0;
+  } finally {
+    daemon.close();
+  }
+}
+
+/** None where the words pick what only a bridge has. */
+async function oursAmong(daemon: Daemon, { words }: Entries): Promise<FdbItem[]> {
+  if (words.includes('vlan') || (words.includes('master') && !words.includes('self'))) return [];
+  const br = words.indexOf('br');
+  const others = words.filter((word, at) => word !== 'master' && (br < 0 || (at !== br && at !== br + 1)));
+  return daemon.ask('fdb show', parseFdbShow(others));
+}
+
+/** By device; of a bridge, those that are its ports: the real tool has said something of each. */
+function byDevice(
+  entries: readonly FdbItem[],
+  seen: ReadonlySet<string>,
+  { bridge }: Entries,
+): Map<string, FdbItem[]> {
+  const all = new Map<string, FdbItem[]>();
+  for (const entry of entries) {
+    if (bridge !== undefined && !seen.has(entry.dev)) continue;
+    const list = all.get(entry.dev);
+    if (list) list.push(entry);
+    else all.set(entry.dev, [entry]);
+  }
+  return all;
+}
+
+/** A device's own entries stand behind what its bridge has of it. Those of a TAP are no tunnel's. */
+function mergedText(
+  out: string,
+  ours: readonly FdbItem[],
+  links: ReadonlySet<string>,
+  what: Entries,
+  show: Show,
+): string {
+  const deviceOf = (text: string) => / dev (\S+)/.exec(text)?.[1] ?? what.dev ?? '';
+  const lines = out.split('\n').filter((text) => text !== '');
+  const rest = byDevice(ours, new Set(lines.map(deviceOf)), what);
+  const textOf = (dev: string) => {
+    const entries = rest.get(dev) ?? [];
+    rest.delete(dev);
+    return entries.map((entry) => fdbText(entry, show, what.dev !== undefined));
+  };
+  const merged: string[] = [];
+  lines.forEach((text, at) => {
+    const dev = deviceOf(text);
+    const isTapsOwn = links.has(dev) && / self /.test(`${text} `) && !/ master /.test(`${text} `);
+    if (!isTapsOwn) merged.push(text);
+    if (at + 1 === lines.length || deviceOf(lines[at + 1]) !== dev) merged.push(...textOf(dev));
+  });
+  for (const dev of [...rest.keys()]) merged.push(...textOf(dev));
+  return merged.map((text) => `${text}\n`).join('');
+}
+
+interface Keys {
+  ifname?: string;
+  master?: string;
+  flags?: string[];
+}
+
+function mergedKeys(
+  out: string,
+  ours: readonly FdbItem[],
+  links: ReadonlySet<string>,
+  what: Entries,
+  show: Show,
+): string {
+  const shown = out.trim() === '' ? [] : (JSON.parse(out) as Keys[]);
+  const deviceOf = ({ ifname }: Keys) => ifname ?? what.dev ?? '';
+  const rest = byDevice(ours, new Set(shown.map(deviceOf)), what);
+  const kept = shown.filter(
+    (each) => !links.has(deviceOf(each)) || each.master || !each.flags?.includes('self'),
+  );
+  const all: object[] = [...kept];
+  for (const entries of rest.values())
+    all.push(...entries.map((entry) => fdbKeys(entry, show, what.dev !== undefined)));
+  return `${json(all, show.pretty)}\n`;
+}

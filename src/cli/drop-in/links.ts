@@ -1,0 +1,123 @@
+/** Links of ours made, changed, renamed and deleted by the words of `ip link`. */
+
+import { setTimeout as pause } from 'node:timers/promises';
+import type { LinkArgs } from '../../control/protocol.ts';
+import { Refusal } from '../../control/refusal.ts';
+import { UsageError } from '../grammar.ts';
+import { checkNew, LINK_GRAMMAR } from '../link-words.ts';
+import { Daemon } from './daemon.ts';
+import type { Meant } from './meant.ts';
+import * as real from './real.ts';
+import { HAND_OVER } from './shim.ts';
+
+type Of<K extends Meant['kind']> = Extract<Meant, { kind: K }>;
+
+/** What iproute2 says where no port is named. */
+const NO_PORT = `vxlan: destination port not specified
+Will use Linux kernel default (non-standard value)
+Use 'dstport 4789' to get the IANA assigned value
+Use 'dstport 0' to get default and quiet this message
+`;
+const KERNEL_PORT = 8472;
+
+/** A device is in its place by then, or something is wrong with the daemon. */
+const PATIENCE_MS = 5_000;
+
+export interface Where {
+  /** Path of the real `ip`. */
+  ip: string;
+  netns?: string;
+}
+
+function argsOf(name: string, words: readonly string[]): LinkArgs {
+  const args: LinkArgs = { name };
+  return LINK_GRAMMAR.read(words, { args, typed: true, running: false }, (word) => {
+    throw new UsageError(`vxlan: unknown command "${word}"?`);
+  }).args;
+}
+
+/** As the kernel has it where nothing else is said. */
+export async function add(where: Where, { name, general, vxlan }: Of<'add'>): Promise<number> {
+  const args = argsOf(name ?? '', vxlan);
+  checkNew(args);
+  if (args.dstport === undefined) process.stderr.write(NO_PORT);
+  const daemon = await Daemon.findOrStart(where.ip, where.netns);
+  try {
+    if (name === undefined) args.name = await firstFree(daemon);
+    await daemon.ask('link add', {
+      ...args,
+      dstport: args.dstport || KERNEL_PORT,
+      reserved_bits: args.reserved_bits ?? 'kernel',
+    });
+    const status = setGeneral(where, args.name, general);
+    if (status !== 0) await daemon.ask('link del', { name: args.name });
+    return status;
+  } finally {
+    daemon.close();
+  }
+}
+
+/** The kernel's own way of naming: vxlan0, vxlan1, ... */
+async function firstFree(daemon: Daemon): Promise<string> {
+  const taken = new Set((await daemon.ask('link show', {})).map((link) => link.name));
+  for (let i = 0; ; i++) if (!taken.has(`vxlan${i}`)) return `vxlan${i}`;
+}
+
+/** What is not of vxlan is set on the TAP; a device to lie on (`link`) and queues are no matter of vxlan's. */
+function setGeneral({ ip, netns }: Where, name: string, general: readonly string[]): number {
+  const words: string[] = [];
+  for (let at = 0; at < general.length; at++) {
+    if (/^(link|num[tr]xqueues|index)$/.test(general[at])) at++;
+    else words.push(general[at]);
+  }
+  if (words.length === 0) return 0;
+  return real.run(ip, [...(netns === undefined ? [] : ['-n', netns]), 'link', 'set', 'dev', name, ...words]);
+}
+
+export async function change(where: Where, { name, general, vxlan }: Of<'change'>): Promise<number> {
+  if (name === undefined) return HAND_OVER;
+  return withOurs(where, name, async (daemon) => {
+    const args = argsOf(name, vxlan);
+    if (args.id !== undefined && args.id !== (await daemon.link(name))?.id) {
+      throw new Refusal('EOPNOTSUPP', `the VNI of ${name} stays what it is (EOPNOTSUPP)`);
+    }
+    await daemon.ask('link set', args);
+    return setGeneral(where, name, general);
+  });
+}
+
+export async function remove(where: Where, { name }: Of<'delete'>): Promise<number> {
+  return withOurs(where, name, async (daemon) => {
+    await daemon.ask('link del', { name });
+    return 0;
+  });
+}
+
+/** Renames by the real tool, and waits until the daemon knows the new name. */
+export async function rename(
+  where: Where,
+  words: readonly string[],
+  { name, newName }: Of<'rename'>,
+): Promise<number> {
+  return withOurs(where, name, async (daemon) => {
+    const status = real.run(where.ip, words);
+    const until = Date.now() + PATIENCE_MS;
+    while (status === 0 && !(await daemon.link(newName)) && Date.now() < until) await pause(2);
+    return status;
+  });
+}
+
+/** Only if the link is ours; else it is the real tool's. */
+export async function withOurs(
+  { netns }: Pick<Where, 'netns'>,
+  name: string,
+  act: (daemon: Daemon) => Promise<number>,
+): Promise<number> {
+  const daemon = await Daemon.find(netns);
+  if (!daemon) return HAND_OVER;
+  try {
+    return (await daemon.link(name)) ? await act(daemon) : HAND_OVER;
+  } finally {
+    daemon.close();
+  }
+}

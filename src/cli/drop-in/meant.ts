@@ -1,0 +1,122 @@
+/**
+ * Which command lines may be meant for links of ours, and what they ask. Whether the link that is named is ours, only
+ * the daemon knows: who carries this out asks it, and hands over to the real tool what is not.
+ *
+ * What the real tool does to a TAP as it would to a kernel link stays with it: `up`, `down`, `mtu`, `address`,
+ * `master`, addresses, routes, neighbours. The daemon follows the kernel there.
+ */
+
+import type { CommandLine } from './command-line.ts';
+
+export type Meant =
+  | { kind: 'real' }
+  /** What is said of any device, and what of vxlan. */
+  | { kind: 'add'; name?: string; general: string[]; vxlan: string[] }
+  | { kind: 'change'; name?: string; general: string[]; vxlan: string[] }
+  | { kind: 'delete'; name: string }
+  /** By the real tool, and the next line may count on the new name. */
+  | { kind: 'rename'; name: string; newName: string }
+  /** `vxlanOnly`: by `type vxlan`. */
+  | { kind: 'links'; name?: string; vxlanOnly: boolean }
+  | { kind: 'fdb'; verb: string; dev: string; words: string[]; alsoBridge: boolean }
+  /** `bridge`: only what is on its ports. */
+  | { kind: 'entries'; dev?: string; bridge?: string; words: string[] }
+  | { kind: 'vni'; verb: string; dev?: string; words: string[] }
+  | { kind: 'batch'; file: string }
+  | { kind: 'namespace'; names: string[] };
+
+const REAL: Meant = { kind: 'real' };
+
+/** Words of `ip link add|set` before `type` that stand alone; the others have a value. */
+const ALONE = /^(up|down|nomaster|novrf|dynamic)$/;
+const VALUED =
+  /^(address|broadcast|brd|txqueuelen|qlen|txqlen|mtu|netns|(all)?multicast|promisc|trailers|arp|master|vrf|alias|group|mode|state|num[tr]xqueues|addrgenmode|link-netns(id)?|index|link|name|protodown|g[sr]o_\w+|xdp\w*|carrier|nsid)$/;
+
+export function meant(line: CommandLine): Meant {
+  if (line.batch !== undefined) return { kind: 'batch', file: line.batch };
+  if (line.rest.includes('help') || line.verb === 'help') return REAL;
+  switch (`${line.object} ${line.verb}`) {
+    case 'link add':
+    case 'link replace':
+    case 'link set':
+    case 'link change':
+      return linkChanged(line);
+    case 'link delete':
+      return linkDeleted(line.rest);
+    case 'link show':
+    case 'address show':
+      return linksShown(line);
+    case 'netns delete':
+      return { kind: 'namespace', names: line.rest };
+    default:
+      if (line.object === 'fdb') return fdb(line);
+      return line.object === 'vni'
+        ? { kind: 'vni', verb: line.verb, dev: after(line.rest, 'dev'), words: line.rest }
+        : REAL;
+  }
+}
+
+function after(words: readonly string[], ...keys: string[]): string | undefined {
+  const at = words.findIndex((word) => keys.includes(word));
+  return at < 0 ? undefined : words[at + 1];
+}
+
+/** What stands before `type`: the name, and the rest as it stands. */
+function beforeType(
+  words: readonly string[],
+  isNew: boolean,
+): { name?: string; newName?: string; general: string[] } {
+  let name: string | undefined;
+  let newName: string | undefined;
+  const general: string[] = [];
+  for (let at = 0; at < words.length; at++) {
+    const word = words[at];
+    if (ALONE.test(word)) general.push(word);
+    else if (word === 'name') newName = words[++at];
+    else if (VALUED.test(word) && at + 1 < words.length) general.push(word, words[++at]);
+    else name = word === 'dev' ? words[++at] : word;
+  }
+  return isNew ? { name: newName ?? name, general } : { name, newName, general };
+}
+
+function linkChanged({ verb, rest }: CommandLine): Meant {
+  const type = rest.indexOf('type');
+  const isNew = verb === 'add';
+  const { name, newName, general } = beforeType(type < 0 ? rest : rest.slice(0, type), isNew);
+  if (type >= 0 && rest[type + 1] === 'vxlan') {
+    return { kind: isNew ? 'add' : 'change', name, general, vxlan: rest.slice(type + 2) };
+  }
+  return name !== undefined && newName !== undefined && type < 0 ? { kind: 'rename', name, newName } : REAL;
+}
+
+function linkDeleted(rest: readonly string[]): Meant {
+  const type = after(rest, 'type');
+  if (rest[0] === 'group' || (type !== undefined && type !== 'vxlan')) return REAL;
+  const name = rest[0] === 'dev' || rest[0] === 'name' ? rest[1] : rest[0];
+  return name === undefined ? REAL : { kind: 'delete', name };
+}
+
+/** Words of `ip link|address show` that take one behind them. */
+const FILTERS = /^(group|master|vrf|type|scope|label|to|nomaster)$/;
+
+/** Only with `-d` is it seen of what kind a device is. */
+function linksShown({ object, rest, details }: CommandLine): Meant {
+  const vxlanOnly = after(rest, 'type') === 'vxlan';
+  if (!details && !vxlanOnly) return REAL;
+  let name = after(rest, 'dev');
+  for (let at = 0; at < rest.length && name === undefined; at++) {
+    if (FILTERS.test(rest[at])) at++;
+    else if (!/^(up|dynamic|permanent|primary|secondary|novf)$/.test(rest[at])) name = rest[at];
+  }
+  return object === 'address' && rest.includes('to') ? REAL : { kind: 'links', name, vxlanOnly };
+}
+
+function fdb({ verb, rest }: CommandLine): Meant {
+  const dev = after(rest, 'dev', 'brport');
+  const bridge = after(rest, 'br');
+  if (verb === 'show') return { kind: 'entries', dev, bridge, words: rest };
+  // with `master` alone it is the bridge's own table that is meant
+  const atBridge = rest.includes('master');
+  if (dev === undefined || bridge !== undefined || (atBridge && !rest.includes('self'))) return REAL;
+  return { kind: 'fdb', verb, dev, words: rest.filter((word) => word !== 'master'), alsoBridge: atBridge };
+}

@@ -1,0 +1,109 @@
+/**
+ * `ip -d link show` and `ip link show type vxlan`: the real tool shows our TAPs as the kernel has them, and what it
+ * says of a TAP becomes what it would say of a vxlan link.
+ */
+
+import type { LinkItem } from '../../control/protocol.ts';
+import { json } from '../json.ts';
+import { LINKS, linkWords } from '../print-link.ts';
+import type { CommandLine } from './command-line.ts';
+import { Daemon } from './daemon.ts';
+import type { Meant } from './meant.ts';
+import { capture } from './real.ts';
+import { HAND_OVER } from './shim.ts';
+
+type Links = ReadonlyMap<string, LinkItem>;
+
+/** A device in iproute2's JSON: what of it is looked at. */
+interface Shown {
+  ifindex?: number;
+  ifname?: string;
+  max_mtu?: number;
+  linkinfo?: { info_kind?: string; info_data?: unknown };
+}
+
+const MAX_MTU = { tap: 65_521, vxlan: 65_535 };
+const TUN =
+  /tun type tap(?: (?:pi|vnet_hdr|multi_queue|numqueues|numdisabled|one_queue|persist|user|group) \S+)* ?/;
+
+export async function show(
+  ip: string,
+  line: CommandLine,
+  words: readonly string[],
+  what: Meant & { kind: 'links' },
+): Promise<number> {
+  const daemon = await Daemon.find(line.netns);
+  if (!daemon) return HAND_OVER;
+  const links = new Map((await daemon.ask('link show', {})).map((link) => [link.name, link]));
+  daemon.close();
+  if (links.size === 0 || (what.name !== undefined && !links.has(what.name))) return HAND_OVER;
+  const real = capture(ip, words);
+  const tuns = what.vxlanOnly ? capture(ip, words.map(asTun)) : undefined;
+  process.stderr.write(real.error);
+  const status = real.status || (tuns?.status ?? 0);
+  if (status !== 0) process.stdout.write(real.out);
+  else if (line.json) {
+    const all = [
+      ...parsed(real.out),
+      ...parsed(tuns?.out ?? '').filter(({ ifname = '' }) => links.has(ifname)),
+    ];
+    process.stdout.write(
+      `${json(
+        byIndex(all).map((each) => asVxlanKeys(each, links)),
+        isPretty(line),
+      )}\n`,
+    );
+  } else {
+    const ours = blocks(tuns?.out ?? '').filter((block) => links.has(nameOf(block)));
+    const all = [...blocks(real.out), ...ours].sort(
+      (a, b) => Number.parseInt(a, 10) - Number.parseInt(b, 10),
+    );
+    process.stdout.write(all.map((block) => asVxlan(block, links)).join(''));
+  }
+  return status;
+}
+
+/** `type vxlan` as `type tun`. */
+function asTun(word: string, at: number, words: readonly string[]): string {
+  return word === 'vxlan' && words[at - 1] === 'type' ? 'tun' : word;
+}
+
+function isPretty({ options }: CommandLine): boolean {
+  return options.some((option) => /^--?p(r|re|ret|rett|retty)?$/.test(option));
+}
+
+/** One device each: `7: vx0: <...`, and the lines below it. */
+function blocks(text: string): string[] {
+  return text === '' ? [] : text.split(/^(?=\d+: )/m);
+}
+
+function nameOf(block: string): string {
+  return /^\d+: ([^:@]+)/.exec(block)?.[1] ?? '';
+}
+
+export function asVxlan(block: string, links: Links): string {
+  const link = links.get(nameOf(block));
+  if (!link) return block;
+  return block
+    .replace(TUN, () => `vxlan ${linkWords(link)} `)
+    .replace(` maxmtu ${MAX_MTU.tap} `, ` maxmtu ${MAX_MTU.vxlan} `);
+}
+
+function parsed(text: string): Shown[] {
+  return text.trim() === '' ? [] : (JSON.parse(text) as Shown[]);
+}
+
+function byIndex(all: Shown[]): Shown[] {
+  return all
+    .filter(({ ifindex }) => ifindex !== undefined)
+    .sort((a, b) => (a.ifindex ?? 0) - (b.ifindex ?? 0));
+}
+
+export function asVxlanKeys(shown: Shown, links: Links): Shown {
+  const link = links.get(shown.ifname ?? '');
+  if (!link || shown.linkinfo?.info_kind !== 'tun') return shown;
+  const { linkinfo } = LINKS.json(link as never, DETAILS, false) as Required<Shown>;
+  return { ...shown, max_mtu: MAX_MTU.vxlan, linkinfo: { ...shown.linkinfo, ...linkinfo } };
+}
+
+const DETAILS = { json: true, pretty: false, details: true, stats: false, oneline: false };

@@ -1,0 +1,75 @@
+/**
+ * `vtep exec -- CMD...`: runs CMD with shells of ours before the real `ip` and `bridge` in its PATH
+ * (`drop-in/shim.ts`), and ends as it does. They stand in the folder of the control sockets, in one that is named by
+ * what is in it: whatever CMD leaves running finds them there afterwards too, and nothing is left behind each time.
+ */
+
+import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { accessSync, constants, mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { constants as os } from 'node:os';
+import { delimiter, dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { socketPath } from '../control/socket-path.ts';
+import { shim } from './drop-in/shim.ts';
+import { FormError } from './grammar.ts';
+
+const TOOLS = ['ip', 'bridge'] as const;
+const PREFIX = 'exec-';
+const FORWARDED = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const;
+
+export async function exec(words: readonly string[]): Promise<number> {
+  const [command, ...rest] = words[0] === '--' ? words.slice(1) : words;
+  if (command === undefined) throw new FormError('the command is missing', 'vtep exec -- CMD...');
+  const path = process.env.PATH ?? '';
+  const folder = makeShims(path);
+  const child = spawn(command, rest, {
+    stdio: 'inherit',
+    env: { ...process.env, PATH: `${folder}${delimiter}${path}` },
+  });
+  for (const signal of FORWARDED) process.on(signal, () => child.kill(signal));
+  return new Promise((resolve) => {
+    child.once('error', (error: NodeJS.ErrnoException) => {
+      process.stderr.write(`vtep: "${command}" cannot be run: ${error.message}\n`);
+      resolve(error.code === 'ENOENT' ? 127 : 126);
+    });
+    child.once('exit', (status, signal) => resolve(status ?? 128 + os.signals[signal ?? 'SIGKILL']));
+  });
+}
+
+function makeShims(path: string): string {
+  const run = dirname(socketPath());
+  const main = fileURLToPath(new URL('drop-in/main.js', import.meta.url));
+  const texts = TOOLS.map((tool) =>
+    shim({ tool, real: realOf(tool, path, run), node: process.execPath, main, run }),
+  );
+  const name = createHash('sha256').update(texts.join()).digest('hex').slice(0, 16);
+  const folder = join(run, `${PREFIX}${name}`);
+  mkdirSync(folder, { recursive: true, mode: 0o755 });
+  for (const [at, tool] of TOOLS.entries()) {
+    // whole at any moment: another may be running it
+    const fresh = join(folder, `.${tool}-${process.pid}`);
+    writeFileSync(fresh, texts[at], { mode: 0o755 });
+    renameSync(fresh, join(folder, tool));
+  }
+  return folder;
+}
+
+/** As a shell would find it, past our own; empty: there is none. */
+function realOf(tool: string, path: string, run: string): string {
+  for (const folder of path.split(delimiter)) {
+    const file = join(folder || '.', tool);
+    if (folder.startsWith(join(run, PREFIX)) || !isProgram(file)) continue;
+    return file;
+  }
+  return '';
+}
+
+function isProgram(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
