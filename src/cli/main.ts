@@ -6,19 +6,14 @@
  * (then nothing was done), or `run` could not start as asked.
  */
 
-import { readFileSync } from 'node:fs';
 import { NoDaemon } from '../control/client.ts';
 import { COMMANDS } from './commands.ts';
 import { FormError, UsageError, wrapped } from './grammar.ts';
 import { findVerb, loadObject, OBJECTS, planOf, spelled } from './objects.ts';
 import { type CliOptions, parseOptions } from './options.ts';
+import { version } from './version.ts';
 
 const HELP_WORD = /^(help|--help|-h|-help)$/;
-
-function version(): string {
-  const path = new URL('../../package.json', import.meta.url);
-  return (JSON.parse(readFileSync(path, 'utf8')) as { version: string }).version;
-}
 
 async function main(given: readonly string[]): Promise<number> {
   const { options, rest } = parseOptions(given);

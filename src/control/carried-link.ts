@@ -4,6 +4,7 @@ import { native } from '../io/native.ts';
 import { endpoint } from '../tables/links.ts';
 import type { Dataplane } from './dataplane.ts';
 import { ALL_ZERO } from './fdb.ts';
+import * as host from './host.ts';
 import type { Link } from './link.ts';
 import type { LinkOptions } from './link-options.ts';
 import { type Offload, OffloadReport, turnOffTap, turnOnTap, turnOnUdp } from './offloads.ts';
@@ -65,6 +66,11 @@ export class CarriedLink {
 
   get mtu(): number {
     return this.plane.tables.links.mtu(this.link.index);
+  }
+
+  /** Of its TAP, as it is now. */
+  get state(): { mtu: number; mac: string; up: boolean } {
+    return host.device(this.options.name) ?? { mtu: this.mtu, mac: '', up: false };
   }
 
   /** In force. */

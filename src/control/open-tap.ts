@@ -13,7 +13,7 @@ export function openTap(options: Options, existing: Device | undefined, say: Say
   const { name, workers } = options;
   // a further queue could be had, and would take another's frames
   if (existing?.queues) throw cannotOpen(name, 'EBUSY');
-  const wanted = workersWanted(options);
+  const wanted = countWorkers(options);
   const hasQueues = existing ? existing.queues !== undefined : wanted > 1;
   const fds: number[] = [];
   try {
@@ -32,7 +32,7 @@ export function openTap(options: Options, existing: Device | undefined, say: Say
 }
 
 /** Of the cores, the other half is for those whose frames these are: two workers brought nothing on two cores. */
-function workersWanted({ workers, transport }: Options): number {
+export function countWorkers({ workers, transport }: Pick<Options, 'workers' | 'transport'>): number {
   if (transport === 'dgram') return 1;
   return workers === 'auto' ? Math.min(Math.max(availableParallelism() >> 1, 1), WORKERS_MOST) : workers;
 }

@@ -172,6 +172,7 @@ class Conversation {
   private async show(id: number, all: Iterable<unknown> | AsyncIterable<unknown>): Promise<void> {
     let items: unknown[] = [];
     const isLive = Symbol.asyncIterator in all;
+    if (isLive) await this.flush(id, items); // from here on it is watched
     for await (const item of all) {
       items.push(item);
       if (!isLive && items.length < ITEMS_A_LINE) continue;

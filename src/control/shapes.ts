@@ -1,0 +1,207 @@
+/** What arguments look like: checked where they come from another program or a file, and the schema for editors. */
+
+import { isIP, isIPv4 } from 'node:net';
+import { parseMac } from '../wire/address.ts';
+import { MAX_VNI } from '../wire/vxlan.ts';
+import type { FdbArgs, FdbFilter, LinkArgs, NeighArgs, VniArgs } from './protocol.ts';
+import { Refusal } from './refusal.ts';
+
+/** Undefined: it is one. Else what it should be. */
+interface Shape {
+  accepts(value: unknown): boolean;
+  /** Behind `is not`. */
+  readonly is: string;
+  readonly schema: object;
+}
+
+export type Shapes<T> = { readonly [K in keyof T]-?: Shape };
+
+function whole(least: number, most: number): Shape {
+  return {
+    accepts: (value) => Number.isInteger(value) && (value as number) >= least && (value as number) <= most,
+    is: `a whole number from ${least} to ${most}`,
+    schema: { type: 'integer', minimum: least, maximum: most },
+  };
+}
+
+function text(is: string, accepts: (value: string) => boolean, schema: object = {}): Shape {
+  return {
+    accepts: (value) => typeof value === 'string' && accepts(value),
+    is,
+    schema: { type: 'string', ...schema },
+  };
+}
+
+function oneOf(...values: readonly string[]): Shape {
+  return {
+    accepts: (value) => values.includes(value as string),
+    is: values.join(' or '),
+    schema: { enum: values },
+  };
+}
+
+function either(...shapes: readonly Shape[]): Shape {
+  return {
+    accepts: (value) => shapes.some((shape) => shape.accepts(value)),
+    is: shapes.map(({ is }) => is).join(', or '),
+    schema: { anyOf: shapes.map(({ schema }) => schema) },
+  };
+}
+
+function list(item: Shape, least = 0, most = 65_536): Shape {
+  return {
+    accepts: (value) =>
+      Array.isArray(value) && value.length >= least && value.length <= most && value.every(item.accepts),
+    is: `a list of which each is ${item.is}`,
+    schema: { type: 'array', items: item.schema, ...(least > 0 && { minItems: least, maxItems: most }) },
+  };
+}
+
+const SWITCH: Shape = {
+  accepts: (value) => typeof value === 'boolean',
+  is: 'true or false',
+  schema: { type: 'boolean' },
+};
+const NONE: Shape = { accepts: (value) => value === null, is: 'null', schema: { type: 'null' } };
+const INHERIT = oneOf('inherit');
+const NAME = text(
+  'the name of an interface: 1 to 15 characters, no space, no slash',
+  (value) => /^[^\s/]{1,15}$/.test(value) && value !== '.' && value !== '..',
+  { pattern: '^[^\\s/]{1,15}$' },
+);
+const IP = text(
+  'an IP address, such as 192.0.2.1 or 2001:db8::1',
+  (value) => isIP(value.split('%')[0]) !== 0,
+);
+const MAC = text('a MAC address, such as 02:00:00:00:00:01', (value) => parseMac(value) !== undefined);
+const VNI = whole(0, MAX_VNI);
+const PORT = whole(0, 65_535);
+const MOST = 2 ** 31 - 1;
+const PREFIX = text('an IP address with its prefix, such as 10.0.0.1/24', (value) => {
+  const [ip, bits, rest] = value.split('/');
+  const most = isIPv4(ip) ? 32 : 128;
+  return isIP(ip) !== 0 && /^\d{1,3}$/.test(bits ?? '') && Number(bits) <= most && rest === undefined;
+});
+
+export const LINK_SHAPES: Shapes<LinkArgs> = {
+  name: NAME,
+  id: VNI,
+  remotes: list(IP),
+  group: either(IP, NONE),
+  local: either(IP, NONE),
+  dev: either(NAME, NONE),
+  dstport: PORT,
+  srcport: list(PORT, 2, 2),
+  ttl: either(whole(0, 255), INHERIT),
+  tos: either(whole(0, 255), INHERIT),
+  df: oneOf('unset', 'set', 'inherit'),
+  flowlabel: either(whole(0, 0xfffff), INHERIT),
+  learning: SWITCH,
+  proxy: SWITCH,
+  suppress: SWITCH,
+  rsc: SWITCH,
+  l2miss: SWITCH,
+  l3miss: SWITCH,
+  udpcsum: SWITCH,
+  udp6zerocsumtx: SWITCH,
+  udp6zerocsumrx: SWITCH,
+  ageing: whole(0, MOST),
+  maxaddress: whole(0, MOST),
+  external: SWITCH,
+  vnifilter: SWITCH,
+  localbypass: SWITCH,
+  reserved_bits: oneOf('ignore', 'kernel'),
+  innervlan: oneOf('pass', 'strip', 'drop'),
+  mtu: whole(68, 65_485),
+  address: MAC,
+  addresses: list(PREFIX),
+  up: SWITCH,
+};
+
+export const FDB_SHAPES: Shapes<FdbArgs> = {
+  dev: NAME,
+  mac: MAC,
+  dst: IP,
+  port: PORT,
+  vni: VNI,
+  src_vni: VNI,
+  via: NAME,
+  state: oneOf('permanent', 'static', 'dynamic'),
+  flags: list(oneOf('router', 'use', 'extern_learn', 'sticky')),
+};
+
+const WORD = text('a word', () => true);
+
+export const FDB_FILTER_SHAPES: Shapes<FdbFilter> = {
+  dev: NAME,
+  mac: MAC,
+  dst: IP,
+  port: PORT,
+  vni: VNI,
+  src_vni: VNI,
+  via: NAME,
+  words: list(WORD),
+};
+
+export const NEIGH_SHAPES: Shapes<NeighArgs> = { dev: NAME, ip: IP, mac: MAC, flags: list(oneOf('router')) };
+
+export const VNI_SHAPES: Shapes<VniArgs> = {
+  dev: NAME,
+  vni: list(VNI, 2, 2),
+  group: IP,
+  remote: IP,
+  vlan: whole(0, 4094),
+};
+
+export const SHOW_SHAPES: Shapes<{ name?: string; dev?: string; stats?: boolean }> = {
+  name: NAME,
+  dev: NAME,
+  stats: SWITCH,
+};
+
+export const MONITOR_SHAPES: Shapes<{ what: string[] }> = {
+  what: list(oneOf('link', 'fdb', 'neigh', 'miss')),
+};
+
+export const PATH_SHAPES: Shapes<{ path?: string }> = { path: WORD };
+
+/** What is wrong with `args`, as sentences, each with the key that it is about. */
+export function complaints<T>(
+  args: unknown,
+  shapes: Shapes<T>,
+  needed: readonly (keyof T & string)[],
+): { key: string; sentence: string }[] {
+  if (typeof args !== 'object' || args === null || Array.isArray(args)) {
+    return [
+      { key: '', sentence: `${JSON.stringify(args)?.slice(0, 80)} is no object with ${needed.join(', ')}` },
+    ];
+  }
+  const missing = needed
+    .filter((key) => !Object.hasOwn(args, key))
+    .map((key) => ({ key, sentence: `${key} is missing: it is ${shapes[key].is}` }));
+  const wrong = Object.entries(args).flatMap(([key, value]) => {
+    const shape = Object.hasOwn(shapes, key) ? (shapes as Record<string, Shape>)[key] : undefined;
+    if (!shape) {
+      return [
+        { key, sentence: `"${key.slice(0, 40)}" is not known; there are ${Object.keys(shapes).join(', ')}` },
+      ];
+    }
+    if (value === undefined || shape.accepts(value)) return [];
+    return [{ key, sentence: `${key} ${JSON.stringify(value)?.slice(0, 80)} is not ${shape.is}` }];
+  });
+  return [...missing, ...wrong];
+}
+
+/** The same arguments, known to be of that shape; else a refusal. */
+export function checked<T>(args: unknown, shapes: Shapes<T>, needed: readonly (keyof T & string)[] = []): T {
+  const [first] = complaints(args, shapes, needed);
+  if (first) throw new Refusal('EINVAL', first.sentence);
+  return args as T;
+}
+
+export function schemaOf<T>(shapes: Shapes<T>, needed: readonly (keyof T & string)[]): object {
+  const properties = Object.fromEntries(
+    Object.entries<Shape>(shapes as Record<string, Shape>).map(([key, { schema }]) => [key, schema]),
+  );
+  return { type: 'object', properties, required: needed, additionalProperties: false };
+}

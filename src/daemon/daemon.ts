@@ -1,0 +1,187 @@
+/** The links of one network namespace, and the verbs on them (`control/protocol.ts`). */
+
+import { CarriedLink } from '../control/carried-link.ts';
+import type { Dataplane } from '../control/dataplane.ts';
+import { linkOptions } from '../control/link-args.ts';
+import type {
+  FdbArgs,
+  FdbFilter,
+  LinkArgs,
+  LinkItem,
+  MonitorItem,
+  NeighArgs,
+  Verbs,
+} from '../control/protocol.ts';
+import { Refusal } from '../control/refusal.ts';
+import {
+  checked,
+  FDB_FILTER_SHAPES,
+  FDB_SHAPES,
+  LINK_SHAPES,
+  MONITOR_SHAPES,
+  NEIGH_SHAPES,
+  SHOW_SHAPES,
+} from '../control/shapes.ts';
+import { Monitors } from './monitors.ts';
+
+/** What was said of a link, and what carries it. */
+interface Held {
+  args: LinkArgs;
+  readonly carried: CarriedLink;
+}
+
+export class Daemon {
+  readonly monitors = new Monitors();
+  /** Resolves when it is to end: `stop` was said. */
+  readonly stopped: Promise<undefined>;
+  private readonly plane: Dataplane;
+  private readonly untilEmpty: boolean;
+  private readonly links = new Map<string, Held>();
+  private stop: () => void = () => {};
+
+  /** `untilEmpty`: it ends with its last link. */
+  constructor(plane: Dataplane, untilEmpty: boolean) {
+    this.plane = plane;
+    this.untilEmpty = untilEmpty;
+    this.stopped = new Promise((resolve) => {
+      this.stop = () => resolve(undefined);
+    });
+  }
+
+  /** For the control socket: carries a verb out. */
+  dispatch(verb: string, args: unknown, gone: AbortSignal): unknown {
+    const verbs = this.verbs as Record<string, (args: unknown, gone: AbortSignal) => unknown>;
+    if (Object.hasOwn(verbs, verb)) return verbs[verb](args ?? {}, gone);
+    throw new Refusal(
+      'EOPNOTSUPP',
+      `the verb "${verb.slice(0, 40)}" is not known; there are ${Object.keys(verbs).join(', ')}`,
+    );
+  }
+
+  private readonly verbs: { [V in keyof Verbs]?: (args: unknown, gone: AbortSignal) => unknown } = {
+    'link add': (args) => this.addLink(checked(args, LINK_SHAPES, ['name'])),
+    'link set': (args) => this.setLink(checked(args, LINK_SHAPES, ['name'])),
+    'link del': (args) => this.delLink(this.named(checked(args, SHOW_SHAPES, ['name']).name)),
+    'link show': (args) => this.showLinks(checked(args, SHOW_SHAPES)),
+    'fdb add': (args) => this.changeFdb('add', args),
+    'fdb append': (args) => this.changeFdb('append', args),
+    'fdb replace': (args) => this.changeFdb('replace', args),
+    'fdb del': (args) => this.changeFdb('del', args),
+    'fdb flush': (args) => this.flushFdb(checked(args, FDB_FILTER_SHAPES)),
+    'fdb get': (args) => {
+      const { dev, mac } = checked(args, FDB_SHAPES, ['dev', 'mac']);
+      return this.named(dev).carried.link.fdb.get(mac);
+    },
+    'fdb show': (args) => this.showFdb(checked(args, FDB_FILTER_SHAPES)),
+    'neigh add': (args) => this.neighbor(args).setNeighbor((args as NeighArgs).ip, (args as NeighArgs).mac),
+    'neigh del': (args) => {
+      const { dev, ip } = checked(args, NEIGH_SHAPES, ['dev', 'ip']);
+      this.named(dev).carried.link.removeNeighbor(ip);
+    },
+    monitor: (args, gone) => this.monitors.watch(checked(args, MONITOR_SHAPES, ['what']).what, gone),
+    stop: () => this.stop(),
+  };
+
+  /** Ends all links, and what carries them. */
+  async close(): Promise<void> {
+    for (const held of this.links.values()) await held.carried.close();
+    this.links.clear();
+    await this.plane.stop();
+  }
+
+  private named(name: string | undefined): Held {
+    const held = this.links.get(name ?? '');
+    if (held) return held;
+    throw new Refusal('ENODEV', `there is no link ${name} here`);
+  }
+
+  private addLink(args: LinkArgs): Promise<void> {
+    return this.plane.inTurn(async () => {
+      if (this.links.has(args.name)) throw new Refusal('EEXIST', `there is a link ${args.name} already`);
+      const carried = await CarriedLink.open(this.plane, linkOptions(args));
+      const held = { args, carried };
+      this.links.set(args.name, held);
+      this.monitors.add(carried.link);
+      this.tell(held, false);
+      carried.ended.then((why) => why !== undefined && this.lose(held, why));
+    });
+  }
+
+  private setLink(changes: LinkArgs): Promise<void> {
+    return this.plane.inTurn(async () => {
+      const held = this.named(changes.name);
+      const args = { ...held.args, ...changes };
+      await held.carried.change(linkOptions(args));
+      held.args = args;
+      this.tell(held, false);
+    });
+  }
+
+  private delLink(held: Held): Promise<void> {
+    return this.plane.inTurn(async () => {
+      if (this.links.get(held.args.name) !== held) return;
+      const item = itemOf(held, false);
+      this.links.delete(held.args.name);
+      await held.carried.close();
+      this.monitors.remove(held.carried.link);
+      this.monitors.tell({ event: 'link', deleted: true, link: item });
+      if (this.untilEmpty && this.links.size === 0) this.stop();
+    });
+  }
+
+  /** Its TAP was deleted by hand. */
+  private lose(held: Held, why: string): void {
+    if (this.links.get(held.args.name) !== held) return;
+    this.plane.say('warn', `${held.args.name}: ${why}`);
+    this.delLink(held).catch((error) => this.plane.say('warn', `${held.args.name}: ${error.message}`));
+  }
+
+  private *showLinks({ name, stats }: Verbs['link show']['args']): Generator<LinkItem> {
+    for (const held of name === undefined ? this.links.values() : [this.named(name)]) {
+      yield itemOf(held, stats ?? false);
+    }
+  }
+
+  private changeFdb(verb: 'add' | 'append' | 'replace' | 'del', args: unknown): void {
+    const { dev, ...change } = checked<FdbArgs>(args, FDB_SHAPES, ['dev', 'mac']);
+    this.named(dev).carried.link.fdb[verb](change);
+  }
+
+  private flushFdb({ dev, ...filter }: FdbFilter): void {
+    for (const held of this.meant(dev)) held.carried.link.fdb.flush(filter);
+  }
+
+  private *showFdb({ dev, ...filter }: FdbFilter): Generator<unknown> {
+    for (const held of this.meant(dev)) yield* held.carried.link.fdb.list(filter);
+  }
+
+  private meant(dev: string | undefined): Held[] {
+    return dev === undefined ? [...this.links.values()] : [this.named(dev)];
+  }
+
+  private neighbor(args: unknown): CarriedLink['link'] {
+    return this.named(checked<NeighArgs>(args, NEIGH_SHAPES, ['dev', 'ip', 'mac']).dev).carried.link;
+  }
+
+  private tell(held: Held, deleted: boolean): void {
+    const item: MonitorItem = { event: 'link', deleted, link: itemOf(held, false) };
+    this.monitors.tell(item);
+  }
+}
+
+function itemOf({ args, carried }: Held, stats: boolean): LinkItem {
+  const { mtu, mac, up } = carried.state;
+  return {
+    ...args,
+    id: carried.options.vni,
+    dstport: carried.options.port,
+    ifindex: carried.ifindex,
+    mtu,
+    pathMtu: mtu,
+    address: mac,
+    up,
+    workers: carried.workers,
+    offloads: [...carried.offloads],
+    ...(stats && { counters: { ...carried.link.counters(), ...carried.link.offloads() } }),
+  };
+}
