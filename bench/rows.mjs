@@ -140,7 +140,7 @@ function wipe(table) {
 /** Requests for 256 addresses, of which nine in ten are known; the answer is written into the request. */
 function proxyRow(streams) {
   const { tables, link, pool, port, path, batch, order } = world(streams, { proxy: true });
-  for (let i = 0; !isMissing(i); i++) link.setNeighbor(`10.0.0.${i}`, macOf(i));
+  for (let i = 0; !isMissing(i); i++) link.neighbors.replace({ ip: `10.0.0.${i}`, mac: macOf(i) });
   const request = new Int32Array(new Uint8Array(ARP_REQUEST).buffer);
   const words = new Int32Array(pool.bytes.buffer);
   let position = 0;

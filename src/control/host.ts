@@ -3,7 +3,7 @@
 import { spawnSync } from 'node:child_process';
 import { HostWatch, NUD } from '../io/netlink.ts';
 import { LINK_FLAG } from '../tables/links.ts';
-import { NEIGHBOR_UNRESOLVED } from '../tables/neighbors.ts';
+import { NEIGHBOR_KERNEL, NEIGHBOR_UNRESOLVED } from '../tables/neighbors.ts';
 import type { Tables } from '../tables/tables.ts';
 import type { Undo } from './undo.ts';
 
@@ -132,7 +132,7 @@ export function follow(tables: Tables, link: number, tapIndex: number): HostWatc
     neighbor(on, address, mac, state) {
       if (on !== tapIndex) return;
       if (mac?.length === 6 && state & answered)
-        neighbors.set(link, address, macHigh(mac), macLow(mac), 0, 0);
+        neighbors.set(link, address, macHigh(mac), macLow(mac), NEIGHBOR_KERNEL, 0);
       else neighbors.set(link, address, 0, 0, NEIGHBOR_UNRESOLVED, 0);
     },
     neighborGone(on, address) {

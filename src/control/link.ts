@@ -6,10 +6,11 @@ import type { CounterName } from '../tables/counters.ts';
 import { EVENT } from '../tables/events.ts';
 import { endpoint, LINK_FLAG } from '../tables/links.ts';
 import type { Tables } from '../tables/tables.ts';
-import { formatIp, formatMac, parseIp, parseMac } from '../wire/address.ts';
+import { formatIp, formatMac } from '../wire/address.ts';
 import { type FdbWatcher, LinkFdb } from './fdb.ts';
 import type { FdbOwner, Interfaces } from './fdb-entry.ts';
-import type { FdbArgs, FdbItem, MonitorItem } from './protocol.ts';
+import { LinkNeighbors, type NeighborOwner } from './neighbors.ts';
+import type { FdbArgs, FdbItem, MonitorItem, NeighItem } from './protocol.ts';
 import { Refusal } from './refusal.ts';
 
 export interface LinkSettings {
@@ -58,11 +59,11 @@ export interface LinkEvents {
   expire: [{ mac: string; dst: string }];
   /** Nobody knows where to send to: a MAC without an entry, or an IP address without a neighbour. */
   miss: [{ mac: string } | { ip: string }];
-  /** An entry has come, has another state or destination, or has gone: by a verb as well as by what is above. */
-  changed: [Extract<MonitorItem, { event: 'fdb' }>];
+  /** An entry or a neighbour has come, is another, or has gone: by a verb as well as by what is above. */
+  changed: [Extract<MonitorItem, { event: 'fdb' | 'neigh' }>];
 }
 
-export class Link extends EventEmitter<LinkEvents> implements FdbOwner, FdbWatcher {
+export class Link extends EventEmitter<LinkEvents> implements FdbOwner, FdbWatcher, NeighborOwner {
   readonly tables: Tables;
   readonly index: number;
   settings: LinkSettings;
@@ -70,6 +71,7 @@ export class Link extends EventEmitter<LinkEvents> implements FdbOwner, FdbWatch
   readonly ipv6: boolean;
   readonly clock: () => number;
   readonly fdb: LinkFdb;
+  readonly neighbors: LinkNeighbors;
   name: string;
   /** Those that a remote may be told to be sent to by (`via`); undefined: the transport lets nobody choose. */
   interfaces?: Interfaces;
@@ -83,6 +85,7 @@ export class Link extends EventEmitter<LinkEvents> implements FdbOwner, FdbWatch
     this.clock = clock;
     this.name = settings.name ?? `vxlan${settings.vni}`;
     this.fdb = new LinkFdb(this);
+    this.neighbors = new LinkNeighbors(this);
     tables.links.set(index, { ...settings, flags: flagsOf(settings) });
     if (tables.links.find(this.endpoint, settings.vni) !== 0) throw taken(settings);
   }
@@ -129,26 +132,9 @@ export class Link extends EventEmitter<LinkEvents> implements FdbOwner, FdbWatch
   /** Gives back what it holds in the tables; nobody carries it any more. */
   forget(): void {
     this.fdb.flush();
+    this.neighbors.forget();
     this.tables.counters.clear(this.index);
     this.tables.links.clear(this.index);
-  }
-
-  /** What the ARP proxy answers for `ip`. */
-  setNeighbor(ip: string, mac: string): void {
-    const address = parseIp(ip);
-    const value = parseMac(mac);
-    if (!address) throw new Error(`"${ip}" is not an IP address, such as 10.0.0.1`);
-    if (!value) throw new Error(`"${mac}" is no MAC address, such as 02:00:00:00:00:01`);
-    if (!this.tables.neighbors.set(this.index, address, value.high, value.low, 0, 0)) {
-      throw new Error(`no room for the neighbour ${ip}: the table is full (ENOSPC)`);
-    }
-  }
-
-  removeNeighbor(ip: string): void {
-    const address = parseIp(ip);
-    if (!address || !this.tables.neighbors.remove(this.index, address)) {
-      throw new Error(`there is no neighbour ${ip} (ENOENT)`);
-    }
   }
 
   /** Traffic, drop reasons and notes by name; what belonged to no link is among them. */
@@ -183,6 +169,10 @@ export class Link extends EventEmitter<LinkEvents> implements FdbOwner, FdbWatch
 
   changed(deleted: boolean, entry: FdbItem): void {
     this.emit('changed', { event: 'fdb', deleted, entry });
+  }
+
+  neighborChanged(deleted: boolean, neighbor: NeighItem): void {
+    this.emit('changed', { event: 'neigh', deleted, neighbor });
   }
 
   /** An event of the data path (`tables/events.ts`) becomes one of this link. */

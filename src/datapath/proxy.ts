@@ -9,7 +9,7 @@ import { COUNTER } from '../tables/counters.ts';
 import { EVENT } from '../tables/events.ts';
 import { FDB_FLAG } from '../tables/fdb.ts';
 import { LINK_FLAG } from '../tables/links.ts';
-import { NEIGHBOR_UNRESOLVED } from '../tables/neighbors.ts';
+import { NEIGHBOR_ROUTER, NEIGHBOR_UNRESOLVED } from '../tables/neighbors.ts';
 import type { Remotes } from '../tables/remotes.ts';
 import { isIpv4Mapped, isUnspecified } from '../wire/address.ts';
 import * as arp from '../wire/arp.ts';
@@ -97,18 +97,19 @@ function tellMiss(path: Datapath, link: number, i0: number, i1: number, i2: numb
 function answer(path: Datapath, batch: Batch, i: number, link: number): boolean {
   const { inbound, tables } = path;
   const { neighbors, fdb, remotes, links } = tables;
-  const { macHigh, macLow } = neighbors;
-  if (neighbors.flags & NEIGHBOR_UNRESOLVED) return false;
+  const { macHigh, macLow, flags } = neighbors;
+  if (flags & NEIGHBOR_UNRESOLVED) return false;
   const { view } = batch.pool;
   const at = batch.offset(i);
   const entry = fdb.lookUpSource(link, macHigh, macLow);
   if (entry >= 0 && isHere(remotes, entry >>> 8)) return false;
+  const isRouter = (flags & NEIGHBOR_ROUTER) !== 0 || (entry >= 0 && (entry & FDB_FLAG.router) !== 0);
   // nobody is told of himself: who asks so wants to hear from others, and has perhaps just come to this side
   const isAsker =
     ethernet.readSourceHigh(view, at) === macHigh && ethernet.readSourceLow(view, at) === macLow;
   if (isAsker && links.flags(link) & LINK_FLAG.suppress) return false;
   if (ethernet.readType(view, at) === TYPE_ARP) answerArp(view, at, macHigh, macLow);
-  else if (!answerNd(batch, i, macHigh, macLow, entry >= 0 && (entry & FDB_FLAG.router) !== 0)) return false;
+  else if (!answerNd(batch, i, macHigh, macLow, isRouter)) return false;
   tables.counters.add(link, COUNTER['proxy-answered'], 1);
   if (inbound.count === inbound.capacity) flushInbound(path);
   inbound.queue(batch.slot[i], batch.start[i], batch.length[i], link, 0);

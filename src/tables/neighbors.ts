@@ -9,6 +9,7 @@ import { OpenTable, type OpenTableMemory, TRIES } from './open-table.ts';
 
 const WIDTH = 8;
 const KEY_WIDTH = 5;
+const LINK = 4;
 const MAC_HIGH = 5;
 const MAC_LOW = 6;
 const UPDATED = 7;
@@ -17,6 +18,11 @@ const UPDATED = 7;
 export const NEIGHBOR_SNOOPED = 1;
 /** The entry is there but not usable (an address that the kernel is resolving): known, not answered. */
 export const NEIGHBOR_UNRESOLVED = 2;
+/** Stands in the kernel's own table. Entries without this and the two above were set by hand, and win over all others. */
+export const NEIGHBOR_KERNEL = 4;
+/** A router: the proxy says so. */
+export const NEIGHBOR_ROUTER = 8;
+const HEARD = NEIGHBOR_SNOOPED | NEIGHBOR_UNRESOLVED | NEIGHBOR_KERNEL;
 
 export class Neighbors {
   /** What the last look-up found. */
@@ -43,13 +49,24 @@ export class Neighbors {
     return this.lookUpIp(link, 0, 0, 0xffff, ip);
   }
 
-  /** Sets an entry, as the control thread does; an unresolved one never over a snooped one. False: the table is full. */
+  /** The same for the control thread, which is sure to find what is there. */
+  get(link: number, ip: Int32Array): boolean {
+    this.table.lock();
+    const found = this.lookUpIp(link, ip[0], ip[1], ip[2], ip[3]);
+    this.table.unlock();
+    return found;
+  }
+
+  /**
+   * Sets an entry, as the control thread does; what was told by the kernel never over one set by hand, an unresolved
+   * one never over a snooped one. False: the table is full.
+   */
   set(link: number, ip: Int32Array, high: number, low: number, flags: number, now: number): boolean {
     this.table.lock();
     this.setKey(link, ip[0], ip[1], ip[2], ip[3]);
     const known = this.table.find();
-    const keeps = known >= 0 && flags & NEIGHBOR_UNRESOLVED && this.flagsOf(known) & NEIGHBOR_SNOOPED;
-    const done = keeps ? true : this.write(known, high, low, flags, now);
+    const stays = known < 0 || (flags & HEARD) === 0 ? false : outranks(this.flagsOf(known), flags);
+    const done = stays || this.write(known, high, low, flags, now);
     this.table.unlock();
     return done;
   }
@@ -76,7 +93,7 @@ export class Neighbors {
   /** The key is set. Takes up what was said; never over an entry that was set, never waiting for the lock. */
   private snoop(high: number, low: number, now: number): void {
     const seen = this.lookUp();
-    if (seen >= 0 && this.flags === 0) return;
+    if (seen >= 0 && !maySnoopOver(this.flags)) return;
     if (seen >= 0 && this.macLow === low && this.macHigh === high) {
       this.table.words[seen + UPDATED] = now;
       return;
@@ -84,15 +101,16 @@ export class Neighbors {
     if (!this.table.tryLock()) return;
     // it may have been set since
     const known = this.table.find();
-    if (known < 0 || this.flagsOf(known) !== 0) this.write(known, high, low, NEIGHBOR_SNOOPED, now);
+    if (known < 0 || maySnoopOver(this.flagsOf(known))) this.write(known, high, low, NEIGHBOR_SNOOPED, now);
     this.table.unlock();
   }
 
-  remove(link: number, ip: Int32Array, unlessSnooped = false): boolean {
+  /** `isKernels`: only what stood in the kernel's own table. */
+  remove(link: number, ip: Int32Array, isKernels = false): boolean {
     this.table.lock();
     this.setKey(link, ip[0], ip[1], ip[2], ip[3]);
     const entry = this.table.find();
-    const goes = entry >= 0 && !(unlessSnooped && this.flagsOf(entry) & NEIGHBOR_SNOOPED);
+    const goes = entry >= 0 && (!isKernels || (this.flagsOf(entry) & (HEARD & ~NEIGHBOR_SNOOPED)) !== 0);
     if (goes) this.table.remove(entry);
     this.table.unlock();
     return goes;
@@ -100,14 +118,33 @@ export class Neighbors {
 
   /** Removes snooped entries that nothing confirmed since `before`. */
   expire(before: number): void {
-    this.table.lock();
     const { words } = this.table;
-    for (let entry = 0; entry < words.length; ) {
-      const old =
-        !this.table.isEmpty(entry) &&
-        this.flagsOf(entry) & NEIGHBOR_SNOOPED &&
-        words[entry + UPDATED] < before;
-      if (old) this.table.remove(entry);
+    this.removeIf(
+      (entry) => (this.flagsOf(entry) & NEIGHBOR_SNOOPED) !== 0 && words[entry + UPDATED] < before,
+    );
+  }
+
+  /** Removes all of a link. */
+  forget(link: number): void {
+    this.removeIf((entry) => this.table.words[entry + LINK] === link);
+  }
+
+  /** Control thread: the addresses of a link's entries; what each says stands where a look-up leaves it. */
+  *entries(link: number): Generator<Int32Array> {
+    const { words } = this.table;
+    for (let entry = words.length - WIDTH; entry >= 0; entry -= WIDTH) {
+      if (words[entry + LINK] !== link) continue;
+      const ip = words.slice(entry, entry + LINK);
+      // it may have moved up meanwhile, or gone
+      if (this.get(link, ip)) yield ip;
+    }
+  }
+
+  private removeIf(goes: (entry: number) => boolean): void {
+    if (this.count === 0) return;
+    this.table.lock();
+    for (let entry = 0; entry < this.table.words.length; ) {
+      if (!this.table.isEmpty(entry) && goes(entry)) this.table.remove(entry);
       else entry += WIDTH; // a removal moves another entry here: look again
     }
     this.table.unlock();
@@ -157,4 +194,14 @@ export class Neighbors {
     key[3] = i3;
     key[4] = link;
   }
+}
+
+/** Whether an entry stays although the kernel tells of another. */
+function outranks(known: number, told: number): boolean {
+  const isByHand = (known & HEARD) === 0;
+  return isByHand || ((told & NEIGHBOR_UNRESOLVED) !== 0 && (known & NEIGHBOR_SNOOPED) !== 0);
+}
+
+function maySnoopOver(known: number): boolean {
+  return (known & (NEIGHBOR_SNOOPED | NEIGHBOR_UNRESOLVED)) !== 0;
 }

@@ -55,7 +55,7 @@ describe('the proxy and neighbour solicitations', () => {
 
   function ours(frames: readonly string[]) {
     const w = world({ proxy: true, remotes: ['10.0.0.1'] });
-    for (const ip of NEIGHBORS) w.vtep.setNeighbor(ip, mac(ip));
+    for (const ip of NEIGHBORS) w.vtep.neighbors.replace({ ip, mac: mac(ip) });
     w.routers(mac(ROUTER));
     return outcomeOf(w, frames);
   }

@@ -103,8 +103,8 @@ export const fromTheUnderlay = fc.property(
 /** Frames in: each leaves for every remote that should have it, is answered, or is dropped with a reason. */
 export const fromTheTap = fc.property(fc.array(anyFrame, { maxLength: 40 }), options, (frames, given) => {
   const { tap, udp, vtep } = open(given);
-  vtep.setNeighbor('10.1.0.2', '02:00:00:00:00:02');
-  vtep.setNeighbor('fd00::2', '02:00:00:00:00:02');
+  vtep.neighbors.replace({ ip: '10.1.0.2', mac: '02:00:00:00:00:02' });
+  vtep.neighbors.replace({ ip: 'fd00::2', mac: '02:00:00:00:00:02' });
   tap.incoming.push(...frames.map((bytes) => ({ bytes })));
   while (vtep.turn() > 0);
   const copies = Math.max(given.remotes?.length ?? 0, 1);

@@ -97,18 +97,18 @@ const setByHand = new Set();
 function changeNeighbors() {
   const neighbor = random(plan.BY_HAND);
   const ip = plan.neighborIp(neighbor);
+  const address = Int32Array.of(...plan.IPV4, ip);
   const which = plan.MACS_A_NEIGHBOR - 1;
   if (setByHand.has(neighbor)) {
-    check(neighbors.lookUpIpv4(LINK, ip), 'a neighbour set by hand has gone', neighbor);
+    check(neighbors.get(LINK, address), 'a neighbour set by hand has gone', neighbor);
     check(
       neighbors.flags === 0 && neighbors.macLow === plan.neighborLow(neighbor, which),
       'snooped over',
       neighbor,
     );
     setByHand.delete(neighbor);
-    return void neighbors.remove(LINK, Int32Array.of(...plan.IPV4, ip));
+    return void neighbors.remove(LINK, address);
   }
-  const address = Int32Array.of(...plan.IPV4, ip);
   if (!neighbors.set(LINK, address, plan.neighborHigh(which), plan.neighborLow(neighbor, which), 0, clock[0]))
     return;
   setByHand.add(neighbor);

@@ -4,23 +4,6 @@ import { datagram, frame, ScriptedPort } from '../../support/frames.ts';
 import { waitFor } from '../../support/wait-for.ts';
 import { A, B, world } from '../../support/world.ts';
 
-describe('neighbours', () => {
-  it.each([
-    ['10.0.0', '02:00:00:00:00:01', '"10.0.0" is not an IP address, such as 10.0.0.1'],
-    ['10.0.0.1', '02:00:00:00:01', '"02:00:00:00:01" is no MAC address, such as 02:00:00:00:00:01'],
-  ])('%s %s is refused', (ip, mac, sentence) => {
-    expect(() => world().vtep.setNeighbor(ip, mac)).toThrow(sentence);
-  });
-
-  it('that are not there cannot be removed, and those removed are not there', () => {
-    const { vtep } = world();
-    expect(() => vtep.removeNeighbor('10.0.0.1')).toThrow('there is no neighbour 10.0.0.1 (ENOENT)');
-    vtep.setNeighbor('10.0.0.1', '02:00:00:00:00:01');
-    vtep.removeNeighbor('10.0.0.1');
-    expect(() => vtep.removeNeighbor('10.0.0.1')).toThrow('(ENOENT)');
-  });
-});
-
 describe('events', () => {
   it('come by themselves, soon after, and not inside the data path', async () => {
     const w = world();

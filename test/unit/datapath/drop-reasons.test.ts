@@ -136,7 +136,7 @@ const CASES: Record<DropReason, Record<string, Case>> = {
     'a loopback address': {
       options: { ...ONE_REMOTE, proxy: true },
       happens(w) {
-        w.vtep.setNeighbor('127.0.0.1', '02:00:00:00:00:02');
+        w.vtep.neighbors.replace({ ip: '127.0.0.1', mac: '02:00:00:00:00:02' });
         w.out(arp(1, A, '10.1.0.1', '000000000000', '127.0.0.1'));
       },
     },
@@ -147,7 +147,7 @@ const CASES: Record<DropReason, Record<string, Case>> = {
     'a group address': {
       options: { ...ONE_REMOTE, proxy: true },
       happens(w) {
-        w.vtep.setNeighbor('239.0.0.1', '02:00:00:00:00:02');
+        w.vtep.neighbors.replace({ ip: '239.0.0.1', mac: '02:00:00:00:00:02' });
         w.out(arp(1, A, '10.1.0.1', '000000000000', '239.0.0.1'));
       },
     },

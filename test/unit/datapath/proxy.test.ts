@@ -10,7 +10,7 @@ describe('the ARP proxy', () => {
 
   it('answers for a neighbour, and nothing leaves', () => {
     const w = world({ proxy: true, remotes: ['10.0.0.1'] });
-    w.vtep.setNeighbor('10.1.0.2', '02:00:00:00:00:02');
+    w.vtep.neighbors.replace({ ip: '10.1.0.2', mac: '02:00:00:00:00:02' });
     w.out(ask);
     expect(w.udp.sent).toEqual([]);
     expect(toHex(w.tap.sent[0].bytes)).toBe(toHex(arp(2, B, '10.1.0.2', A, '10.1.0.1', A)));
@@ -37,7 +37,7 @@ describe('the ARP proxy', () => {
 
   it('suppress: what was set by hand is not overwritten by what comes by', () => {
     const w = world({ suppress: true, remotes: ['10.0.0.1'] });
-    w.vtep.setNeighbor('10.1.0.2', '02:00:00:00:00:0f');
+    w.vtep.neighbors.replace({ ip: '10.1.0.2', mac: '02:00:00:00:00:0f' });
     w.back(datagram(42, arp(2, B, '10.1.0.2', A, '10.1.0.1', A)));
     w.out(ask);
     expect(toHex(w.tap.sent[1].bytes)).toContain('02000000000f0a010002');
@@ -45,7 +45,7 @@ describe('the ARP proxy', () => {
 
   it('without the words ARP is a frame like any other', () => {
     const w = world({ remotes: ['10.0.0.1'] });
-    w.vtep.setNeighbor('10.1.0.2', '02:00:00:00:00:02');
+    w.vtep.neighbors.replace({ ip: '10.1.0.2', mac: '02:00:00:00:00:02' });
     w.out(ask);
     expect(w.udp.sent).toHaveLength(1);
   });
@@ -57,7 +57,7 @@ describe('the proxy and neighbour solicitations', () => {
 
   it('answers for a neighbour, and nothing leaves', () => {
     const w = world({ proxy: true, remotes: ['10.0.0.1'] });
-    w.vtep.setNeighbor('fd00::2', '02:00:00:00:00:02');
+    w.vtep.neighbors.replace({ ip: 'fd00::2', mac: '02:00:00:00:00:02' });
     w.out(ASK);
     expect(w.udp.sent).toEqual([]);
     expect(w.tap.sent.map(({ bytes }) => toHex(bytes))).toEqual([toHex(TELL)]);

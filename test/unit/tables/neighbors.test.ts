@@ -1,11 +1,17 @@
 /** Neighbours beside a Map that follows the same rules, slowly. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { NEIGHBOR_SNOOPED, NEIGHBOR_UNRESOLVED, Neighbors } from '../../../src/tables/neighbors.ts';
+import {
+  NEIGHBOR_KERNEL,
+  NEIGHBOR_SNOOPED,
+  NEIGHBOR_UNRESOLVED,
+  Neighbors,
+} from '../../../src/tables/neighbors.ts';
 import { OpenTable } from '../../../src/tables/open-table.ts';
 
 const ipv4 = (last: number) => Int32Array.of(0, 0, 0xffff, 0x0a000000 | last);
 const CAPACITY = 6;
+const ASKING = NEIGHBOR_KERNEL | NEIGHBOR_UNRESOLVED;
 
 interface Known {
   mac: number;
@@ -14,7 +20,7 @@ interface Known {
 }
 
 const step = fc.record({
-  what: fc.constantFrom('set', 'unresolved', 'snoop', 'remove', 'removeUnlessSnooped', 'expire'),
+  what: fc.constantFrom('set', 'kernel', 'unresolved', 'snoop', 'remove', 'removeKernels', 'expire'),
   link: fc.integer({ min: 1, max: 2 }),
   last: fc.nat(5),
   mac: fc.integer({ min: 1, max: 9 }),
@@ -24,10 +30,11 @@ type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 function apply(table: Neighbors, { what, link, last, mac }: Step, now: number): void {
   const ip = ipv4(last);
   if (what === 'set') table.set(link, ip, 0x0200, mac, 0, now);
-  else if (what === 'unresolved') table.set(link, ip, 0, 0, NEIGHBOR_UNRESOLVED, now);
+  else if (what === 'kernel') table.set(link, ip, 0x0200, mac, NEIGHBOR_KERNEL, now);
+  else if (what === 'unresolved') table.set(link, ip, 0, 0, ASKING, now);
   else if (what === 'snoop') table.snoopIpv4(link, ip[3], 0x0200, mac, now);
   else if (what === 'expire') table.expire(now - 10);
-  else table.remove(link, ip, what === 'removeUnlessSnooped');
+  else table.remove(link, ip, what === 'removeKernels');
 }
 
 function imitate(model: Map<string, Known>, { what, link, last, mac }: Step, now: number): void {
@@ -37,10 +44,14 @@ function imitate(model: Map<string, Known>, { what, link, last, mac }: Step, now
     if (known || model.size < CAPACITY) model.set(name, value);
   };
   const snooped = known?.flags === NEIGHBOR_SNOOPED;
+  const byHand = known?.flags === 0;
+  const kernels = known?.flags === NEIGHBOR_KERNEL || known?.flags === ASKING;
   if (what === 'set') put({ mac, flags: 0, updated: now });
-  else if (what === 'unresolved' && !snooped) put({ mac: 0, flags: NEIGHBOR_UNRESOLVED, updated: now });
-  else if (what === 'snoop' && known?.flags !== 0) put({ mac, flags: NEIGHBOR_SNOOPED, updated: now });
-  else if (what === 'remove' || (what === 'removeUnlessSnooped' && !snooped)) model.delete(name);
+  else if (what === 'kernel' && !byHand) put({ mac, flags: NEIGHBOR_KERNEL, updated: now });
+  else if (what === 'unresolved' && !snooped && !byHand) put({ mac: 0, flags: ASKING, updated: now });
+  else if (what === 'snoop' && !byHand && known?.flags !== NEIGHBOR_KERNEL)
+    put({ mac, flags: NEIGHBOR_SNOOPED, updated: now });
+  else if (what === 'remove' || (what === 'removeKernels' && kernels)) model.delete(name);
   else if (what === 'expire') {
     for (const [each, { flags, updated }] of model) {
       if (flags === NEIGHBOR_SNOOPED && updated < now - 10) model.delete(each);
