@@ -2,7 +2,7 @@
  * Sending datagrams through a `sender`: a fixed set of sockets (one per source port; the flow hash picks one), the
  * remotes' records and the links' ancillary bytes.
  *
- *   1. sort by socket, stably: a flow keeps its socket, so its order stays
+ *   1. sort by socket, stably: a flow keeps its socket, so its order stays (it has two where DF is inherited)
  *   2. make messages (train.c)
  *   3. send a socket's messages in one call
  *
@@ -113,14 +113,13 @@ static int keep_blocked(struct batch *b, int from, int to) {
   return to - kept;
 }
 
-static void sort_by_socket(struct batch *b, int from, int to, int sockets, int *first) {
-  const int32_t *flow = column(b, COLUMN_FLOW);
-  int next[SOCKETS_MOST];
+static void sort_by_socket(const struct sender *s, struct batch *b, int from, int to, int *first) {
+  int next[2 * SOCKETS_MOST], sockets = s->by_df ? 2 * s->count : s->count;
   memset(first, 0, (size_t)(sockets + 1) * sizeof *first);
-  for (int i = from; i < to; i++) first[(uint32_t)flow[i] % (unsigned)sockets + 1]++;
+  for (int i = from; i < to; i++) first[socket_of(s, b, i) + 1]++;
   for (int k = 0; k < sockets; k++) first[k + 1] += first[k];
   memcpy(next, first, (size_t)sockets * sizeof *next);
-  for (int i = from; i < to; i++) b->order[next[(uint32_t)flow[i] % (unsigned)sockets]++] = i;
+  for (int i = from; i < to; i++) b->order[next[socket_of(s, b, i)]++] = i;
 }
 
 /* udpTransmit(batch, sender, from, to): how many are left at the end of the range because a socket is full */
@@ -133,10 +132,10 @@ static napi_value udp_transmit(napi_env env, napi_callback_info info) {
   s->status[STATUS_FAILURES] = 0;
   s->status[STATUS_BLOCKED_FD] = -1;
   if (from < 0 || to > b->capacity || from >= to) return answer(env, 0);
-  int first[SOCKETS_MOST + 1];
+  int first[2 * SOCKETS_MOST + 1];
   bool blocked = false;
-  sort_by_socket(b, from, to, s->count, first);
-  for (int k = 0; k < s->count; k++) {
+  sort_by_socket(s, b, from, to, first);
+  for (int k = 0; k < (s->by_df ? 2 * s->count : s->count); k++) {
     if (first[k] == first[k + 1]) continue;
     int stays = send_items(s, b, s->sockets[k], first[k], first[k + 1]);
     if (stays == first[k + 1]) continue;
@@ -156,18 +155,20 @@ static void release_sender(napi_env env, void *data, void *hint) {
   free(s);
 }
 
-/* bindSender(sockets, records, envelopes, status, stats, trains?): an external, or -errno */
+/* bindSender(sockets, records, envelopes, status, stats, trains?, twice: without DF, then with it?): an external, or -errno */
 static napi_value bind_sender(napi_env env, napi_callback_info info) {
-  napi_value argv[6], external;
-  arguments(env, info, 6, argv);
+  napi_value argv[7], external;
+  arguments(env, info, 7, argv);
   struct bytes sockets = bytes_arg(env, argv[0]), records = bytes_arg(env, argv[1]), envelopes = bytes_arg(env, argv[2]),
                status = bytes_arg(env, argv[3]), stats = bytes_arg(env, argv[4]);
   size_t need = 4 * (STATUS_LISTS + 2 * FAILURES_MOST);
-  if (sockets.length / 4 < 1 || sockets.length / 4 > SOCKETS_MOST || status.length < need || stats.length < 8 * STATS) return answer(env, -EINVAL);
+  int sets = int_arg(env, argv[6]) ? 2 : 1, count = (int)(sockets.length / 4) / sets;
+  if (count < 1 || count > SOCKETS_MOST || status.length < need || stats.length < 8 * STATS) return answer(env, -EINVAL);
   struct sender *s = calloc(1, sizeof *s);
   if (!s) return answer(env, -ENOMEM);
-  s->count = (int)(sockets.length / 4);
-  memcpy(s->sockets, sockets.data, sockets.length);
+  s->count = count;
+  s->by_df = sets == 2;
+  memcpy(s->sockets, sockets.data, (size_t)(sets * count) * sizeof *s->sockets);
   s->records = (const int32_t *)records.data;
   s->record_count = records.length / 4 / RECORD_WORDS;
   s->envelopes = envelopes.data;

@@ -28,8 +28,9 @@ struct train {
 };
 
 struct sender {
-  int count;
-  int sockets[SOCKETS_MOST];
+  int count; /* of sockets, each with a port of its own */
+  int sockets[2 * SOCKETS_MOST];
+  bool by_df; /* behind them as many, at the same ports, for frames whose outer header has DF since the inner one has */
   const int32_t *records;
   size_t record_count;
   const uint8_t *envelopes;
@@ -53,7 +54,9 @@ static inline int32_t target_of(const struct sender *s, const struct batch *b, i
   return column(b, COLUMN_TARGET)[b->order[s->train[m].first]];
 }
 
-/* train.c: the item at `o` of the order becomes a message, or part of one. False: there is no room for more. */
+/* train.c: which of the sockets an item leaves by. */
+int socket_of(const struct sender *s, const struct batch *b, int item);
+/* The item at `o` of the order becomes a message, or part of one. False: there is no room for more. */
 bool prepare(struct sender *s, struct batch *b, int o);
 /* All is prepared: message `m` says how it is to be cut. */
 void set_train_size(struct sender *s, int m);

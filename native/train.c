@@ -40,6 +40,14 @@ static const struct envelope *envelope_of(const struct sender *s, int32_t target
   return link < s->envelope_count ? (const struct envelope *)(s->envelopes + (size_t)link * ENVELOPE_BYTES) : &plain;
 }
 
+int socket_of(const struct sender *s, const struct batch *b, int item) {
+  int by_flow = (int)((uint32_t)column(b, COLUMN_FLOW)[item] % (unsigned)s->count);
+  if (!s->by_df) return by_flow;
+  size_t length = (uint32_t)column(b, COLUMN_LENGTH)[item];
+  const uint8_t *bytes = item_bytes(b, item, length);
+  return bytes && length >= VXLAN_LENGTH && inner_df(bytes + VXLAN_LENGTH, length - VXLAN_LENGTH) ? s->count + by_flow : by_flow;
+}
+
 /* A new message to the remote of the item at `o`; the caller has seen that there is room. */
 static struct train *open_message(struct sender *s, struct batch *b, int o, int segment, struct outer outer) {
   int m = s->messages++;

@@ -20,6 +20,10 @@ enum { OPTION_IPV6 = 1, OPTION_DF = 2, OPTION_NO_CHECKSUM = 4, OPTION_SENDS_ONLY
 #define IPV6_FLOWINFO_SEND 33
 #endif
 
+#ifndef IPV6_MULTICAST_ALL /* Linux 4.20 */
+#define IPV6_MULTICAST_ALL 29
+#endif
+
 #ifndef UDP_GRO
 #define UDP_SEGMENT 103
 #define UDP_GRO 104
@@ -46,10 +50,11 @@ static int configure_sending(int fd, bool v6) {
   return result < 0 ? result : set(fd, IPPROTO_IPV6, IPV6_AUTOFLOWLABEL, 0);
 }
 
-static int configure_checksum(int fd, int options) {
-  if (!(options & OPTION_NO_CHECKSUM)) return 0;
-  if (!(options & OPTION_IPV6)) return set(fd, SOL_SOCKET, SO_NO_CHECK, 1);
-  return set(fd, IPPROTO_UDP, options & OPTION_SENDS_ONLY ? UDP_NO_CHECK6_TX : UDP_NO_CHECK6_RX, 1);
+/* Groups are the first socket's: each of several that share a port would have a copy. */
+static int configure_receiving(int fd, bool v6, bool shares) {
+  int result = v6 ? set(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, 1) : set(fd, IPPROTO_IP, IP_RECVTOS, 1);
+  if (result < 0 || !shares) return result;
+  return v6 ? set(fd, IPPROTO_IPV6, IPV6_MULTICAST_ALL, 0) : set(fd, IPPROTO_IP, IP_MULTICAST_ALL, 0);
 }
 
 static int configure(int fd, int options, int buffer) {
@@ -59,9 +64,8 @@ static int configure(int fd, int options, int buffer) {
   int result = v6 ? set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1) : 0;
   if (result == 0) result = v6 ? set(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, discover) : set(fd, IPPROTO_IP, IP_MTU_DISCOVER, discover);
   if (result == 0 && options & OPTION_SHARES) result = set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
-  if (result == 0) result = configure_checksum(fd, options);
-  if (result == 0 && options & OPTION_SENDS_ONLY) result = configure_sending(fd, v6);
-  else if (result == 0) result = v6 ? set(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, 1) : set(fd, IPPROTO_IP, IP_RECVTOS, 1);
+  if (result == 0 && options & OPTION_NO_CHECKSUM) result = v6 ? set(fd, IPPROTO_UDP, UDP_NO_CHECK6_TX, 1) : set(fd, SOL_SOCKET, SO_NO_CHECK, 1);
+  if (result == 0) result = options & OPTION_SENDS_ONLY ? configure_sending(fd, v6) : configure_receiving(fd, v6, options & OPTION_SHARES);
   if (options & OPTION_SENDS_ONLY) set_buffer(fd, SO_SNDBUFFORCE, SO_SNDBUF, buffer);
   else set_buffer(fd, SO_RCVBUFFORCE, SO_RCVBUF, buffer);
   return result;
@@ -88,6 +92,34 @@ static napi_value udp_share(napi_env env, napi_callback_info info) {
   napi_value argv[1];
   arguments(env, info, 1, argv);
   return answer(env, set(int_arg(env, argv[0]), SOL_SOCKET, SO_REUSEPORT, 1));
+}
+
+/* udpUnchecked(fd, on?): whether datagrams over IPv6 that have no checksum are taken; 0 or -errno */
+static napi_value udp_unchecked(napi_env env, napi_callback_info info) {
+  napi_value argv[2];
+  arguments(env, info, 2, argv);
+  return answer(env, set(int_arg(env, argv[0]), IPPROTO_UDP, UDP_NO_CHECK6_RX, int_arg(env, argv[1])));
+}
+
+/* udpGroups(IPv6?): a socket to join groups by, and for nothing else; fd or -errno */
+static napi_value udp_groups(napi_env env, napi_callback_info info) {
+  napi_value argv[1];
+  arguments(env, info, 1, argv);
+  int fd = socket(int_arg(env, argv[0]) ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  return answer(env, fd < 0 ? -errno : fd);
+}
+
+/* udpGroup(fd, group's words, interface index, join?): 0 or -errno */
+static napi_value udp_group(napi_env env, napi_callback_info info) {
+  napi_value argv[4];
+  arguments(env, info, 4, argv);
+  const int32_t *group = (const int32_t *)bytes_arg(env, argv[1]).data;
+  struct group_req request = {.gr_interface = (uint32_t)int_arg(env, argv[2])};
+  struct sockaddr_in6 name;
+  socklen_t length = write_name(&name, group, 0, 0);
+  memcpy(&request.gr_group, &name, length);
+  int level = is_mapped(group) ? IPPROTO_IP : IPPROTO_IPV6, option = int_arg(env, argv[3]) ? MCAST_JOIN_GROUP : MCAST_LEAVE_GROUP;
+  return answer(env, setsockopt(int_arg(env, argv[0]), level, option, &request, sizeof request) == 0 ? 0 : -errno);
 }
 
 /* udpTrains(fd): lets the kernel hand over trains of equal datagrams whole (UDP_GRO, Linux 5.0); 0 or -errno */
@@ -226,6 +258,6 @@ static napi_value udp_receive(napi_env env, napi_callback_info info) {
 
 void udp_exports(napi_env env, napi_value exports) {
   static const struct export list[] = {
-      {"udpOpen", udp_open}, {"udpBuffer", udp_buffer}, {"udpShare", udp_share}, {"udpTrains", udp_trains}, {"udpSegments", udp_segments}, {"udpEnvelope", udp_envelope}, {"udpReceive", udp_receive}};
+      {"udpOpen", udp_open}, {"udpBuffer", udp_buffer}, {"udpShare", udp_share}, {"udpUnchecked", udp_unchecked}, {"udpGroups", udp_groups}, {"udpGroup", udp_group}, {"udpTrains", udp_trains}, {"udpSegments", udp_segments}, {"udpEnvelope", udp_envelope}, {"udpReceive", udp_receive}};
   EXPORT_ALL(env, exports, list);
 }

@@ -47,14 +47,7 @@ export function parseRun(words: readonly string[]): RunOptions {
 /** What `run` understands and does not carry out. */
 function checkDone(args: LinkArgs): void {
   const asked: [string, boolean][] = [
-    ['group', Boolean(args.group)],
-    ['ttl inherit', args.ttl === 'inherit'],
-    ['tos', Boolean(args.tos)],
-    ['flowlabel', Boolean(args.flowlabel)],
-    ['df inherit', args.df === 'inherit'],
     ['rsc', args.rsc === true],
-    ['udp6zerocsumtx', args.udp6zerocsumtx === true],
-    ['udp6zerocsumrx', args.udp6zerocsumrx === true],
     ['external', args.external === true],
     ['localbypass', args.localbypass === true],
     ['innervlan', args.innervlan !== undefined && args.innervlan !== 'pass'],

@@ -10,14 +10,14 @@ import type { LinkOptions } from './link-options.ts';
 import { type Offload, OffloadReport, turnOffTap, turnOnTap, turnOnUdp } from './offloads.ts';
 import { openTap, steer } from './open-tap.ts';
 import { Refusal } from './refusal.ts';
-import { keepUp, type Site, settle, survey } from './site.ts';
-import type { Sending, Shared } from './sockets.ts';
+import { defaults, keepUp, type Site, settle, survey } from './site.ts';
+import { hasChecksum, type Sending } from './sockets.ts';
 import { type Undo, undoAll } from './undo.ts';
 
-/** Where its datagrams come in, and what they leave by. */
+/** Where its datagrams come in and what they leave by, and how both are given back. */
 interface Ways {
-  receiver: Shared;
   sender: Sending;
+  undo: Undo;
 }
 
 export class CarriedLink {
@@ -85,7 +85,8 @@ export class CarriedLink {
     this.checkChange(to, site);
     const undo: Undo = [];
     try {
-      const ways = await takeWays(plane, to, site, report, undo);
+      const ways = await takeWays(plane, to, site, report);
+      undo.push(() => undoAll(ways.undo));
       keepUp(this.options, to, undo, plane.say);
       undo.push(() => plane.sockets.cook(link.index, this.options, survey(this.options).device?.index ?? 0));
       plane.sockets.cook(link.index, to, site.device?.index ?? 0);
@@ -97,7 +98,7 @@ export class CarriedLink {
       const before = this.ways;
       this.ways = ways;
       this.options = to;
-      await leaveWays(plane, before);
+      await undoAll(before.undo);
     } catch (error) {
       await undoAll(undo);
       throw error;
@@ -109,7 +110,7 @@ export class CarriedLink {
     const { plane, link, undo } = this;
     link.disappear();
     await plane.leave(link.index);
-    await leaveWays(plane, this.ways);
+    await undoAll(this.ways.undo);
     await undoAll(undo);
   }
 
@@ -158,7 +159,8 @@ async function open(
   changeRemotes(link, { remotes: [] }, options);
   const whileOpening: Undo = [];
   try {
-    const ways = await takeWays(plane, options, site, report, whileOpening);
+    const ways = await takeWays(plane, options, site, report);
+    whileOpening.push(() => undoAll(ways.undo));
     plane.sockets.cook(link.index, options, site.device?.index ?? 0);
     const { index } = settle(tables, link.index, options, site, undo, say);
     const { ended } = await plane.carry(link.index, queues, report.has('lro'), ways.sender.id);
@@ -173,32 +175,34 @@ async function open(
 }
 
 async function takeWays(
-  { sockets }: Dataplane,
+  { sockets, groups }: Dataplane,
   options: LinkOptions,
-  { ipv6 }: Site,
+  { ipv6, device }: Site,
   report: OffloadReport,
-  undo: Undo,
 ): Promise<Ways> {
   const way = { ...options, ipv6 };
-  const receiver = await sockets.takeReceiver(way);
-  undo.push(() => sockets.leaveReceiver(receiver));
-  const sender = await sockets.takeSender(way);
-  undo.push(() => sockets.leaveSender(sender));
-  for (const fd of receiver.fds) turnOnUdp(fd, sender.fds[0], options.checksum, report);
-  return { receiver, sender };
-}
-
-async function leaveWays({ sockets }: Dataplane, { receiver, sender }: Ways): Promise<void> {
-  await sockets.leaveReceiver(receiver);
-  await sockets.leaveSender(sender);
+  const { group } = options;
+  const undo: Undo = [];
+  try {
+    const receiver = await sockets.takeReceiver(way);
+    undo.push(() => sockets.leaveReceiver(receiver, way));
+    const sender = await sockets.takeSender(way);
+    undo.push(() => sockets.leaveSender(sender));
+    if (group !== undefined && device) {
+      groups.join(group, device.index);
+      undo.push(() => groups.leave(group, device.index));
+    }
+    for (const fd of receiver.fds) turnOnUdp(fd, sender.fds[0], hasChecksum(way), report);
+    return { sender, undo };
+  } catch (error) {
+    await undoAll(undo);
+    throw error;
+  }
 }
 
 /** Default destinations that were said come and go; those that the table's verbs made stay. */
-function changeRemotes(link: Link, from: Pick<LinkOptions, 'remotes'>, to: LinkOptions): void {
-  for (const dst of new Set(to.remotes)) {
-    if (!from.remotes.includes(dst)) link.fdb.append({ mac: ALL_ZERO, dst });
-  }
-  for (const dst of new Set(from.remotes)) {
-    if (!to.remotes.includes(dst)) link.fdb.del({ mac: ALL_ZERO, dst });
-  }
+function changeRemotes(link: Link, from: Pick<LinkOptions, 'remotes' | 'group'>, to: LinkOptions): void {
+  const [before, after] = [defaults(from), defaults(to)];
+  for (const dst of after) if (!before.includes(dst)) link.fdb.append({ mac: ALL_ZERO, dst });
+  for (const dst of before) if (!after.includes(dst)) link.fdb.del({ mac: ALL_ZERO, dst });
 }

@@ -3,6 +3,7 @@
 import { monotonicSeconds } from '../engine/engine.ts';
 import { NativeEngine } from '../engine/native-engine.ts';
 import { DEFAULT_SIZES, Tables } from '../tables/tables.ts';
+import { Groups } from './groups.ts';
 import type { EngineOptions, Say } from './link-options.ts';
 import { Links } from './links.ts';
 import { Sockets } from './sockets.ts';
@@ -24,6 +25,7 @@ export class Dataplane {
   readonly links: Links;
   readonly engine: NativeEngine;
   readonly sockets: Sockets;
+  readonly groups = new Groups();
   readonly say: Say;
   private readonly ends = new Map<number, (why: string | undefined) => void>();
   private last: Promise<unknown> = Promise.resolve();

@@ -11,7 +11,7 @@ import type { LinkOptions, Options, Say } from './link-options.ts';
 import { Links } from './links.ts';
 import { NO_OFFLOADS, OffloadReport, turnOffTap, turnOnTap } from './offloads.ts';
 import type { OpenLink } from './open-link.ts';
-import { type Site, settle } from './site.ts';
+import { defaults, type Site, settle } from './site.ts';
 import { bindSentence, RECEIVE_BUFFER } from './sockets.ts';
 import type { Undo } from './undo.ts';
 
@@ -30,7 +30,7 @@ export async function openDgramLink(
   undo.push(() => tap.close());
   turnOnTap(fd, new OffloadReport(NO_OFFLOADS));
   undo.push(() => turnOffTap(fd));
-  for (const dst of new Set(options.remotes)) link.fdb.append({ mac: ALL_ZERO, dst });
+  for (const dst of defaults(options)) link.fdb.append({ mac: ALL_ZERO, dst });
   const udp = await openDgram(options, site.ipv6);
   undo.push(() => udp.close());
   for (const port of udp.sourcePorts) tables.own.addPort(port);
@@ -43,10 +43,15 @@ export async function openDgramLink(
 }
 
 async function openDgram(options: LinkOptions, ipv6: boolean): Promise<DgramUdpPort> {
-  const { df, checksum, ttl, dev, remotes, port, local, sourcePorts } = options;
+  const { df, checksum, ttl, tos, flowLabel, group, dev, remotes, port, local, sourcePorts } = options;
   const refused = [
     df !== undefined && 'df: node:dgram leaves the DF bit to the host',
     !checksum && 'noudpcsum: node:dgram always sends checksums',
+    group !== undefined && 'group: what comes to it is taken by native sockets only',
+    tos !== 0 && 'tos: node:dgram leaves it to the host',
+    flowLabel !== 0 && 'flowlabel: node:dgram leaves it to the host',
+    (options.zeroChecksumTx || options.zeroChecksumRx) &&
+      'udp6zerocsumtx or udp6zerocsumrx: node:dgram wants checksums',
     ttl === 'inherit' && 'ttl inherit: node:dgram has one TTL for all datagrams',
   ].find((sentence) => sentence !== false);
   if (refused) throw new Error(`--transport dgram cannot do ${refused}; --transport native can`);

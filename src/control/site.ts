@@ -15,11 +15,21 @@ export interface Site {
   readonly ipv6: boolean;
 }
 
-export function survey({ name, dev, remotes, local }: LinkOptions): Site {
+export function survey(options: LinkOptions): Site {
+  const { name, dev, group, local } = options;
   const device = dev === undefined ? undefined : host.device(dev);
   if (dev !== undefined && !device) throw new Error(`dev "${dev}" is no interface of this namespace`);
-  const route = remotes.length > 0 ? host.route(remotes[0], dev) : undefined;
-  return { device, existing: host.device(name), route, ipv6: isIPv6(remotes[0] ?? local ?? '') };
+  if (group !== undefined && !device) {
+    throw new Error(`group "${group}" needs dev: the interface to join it on (EINVAL)`);
+  }
+  const [first] = defaults(options);
+  const route = first === undefined ? undefined : host.route(first, dev);
+  return { device, existing: host.device(name), route, ipv6: isIPv6(first ?? local ?? '') };
+}
+
+/** Where frames go that have no entry, at first. */
+export function defaults({ remotes, group }: Pick<LinkOptions, 'remotes' | 'group'>): string[] {
+  return [...new Set(group === undefined ? remotes : [...remotes, group])];
 }
 
 /** Sets the TAP up, and keeps the tables in step with it from here on. */

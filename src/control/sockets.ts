@@ -19,7 +19,10 @@ const INHERITS = { tos: 1, ttl: 2, label: 4, df: 8 };
 const ANY_V4 = Int32Array.of(0, 0, 0xffff, 0);
 const ANY_V6 = new Int32Array(4);
 
-type Way = Pick<LinkOptions, 'port' | 'local' | 'checksum' | 'df' | 'sourcePorts'> & { ipv6: boolean };
+type Way = Pick<
+  LinkOptions,
+  'port' | 'local' | 'group' | 'checksum' | 'zeroChecksumTx' | 'zeroChecksumRx' | 'df' | 'sourcePorts'
+> & { ipv6: boolean };
 
 /** What a link says of the headers of its datagrams. */
 type Outer = Pick<LinkOptions, 'local' | 'ttl' | 'tos' | 'flowLabel' | 'df'>;
@@ -30,6 +33,11 @@ export interface Shared {
   readonly key: string;
   readonly fds: readonly number[];
   links: number;
+}
+
+interface Receiving extends Shared {
+  /** Of the links, those that take datagrams without a checksum. */
+  unchecked: number;
 }
 
 export interface Sending extends Shared {
@@ -49,7 +57,7 @@ export class Sockets {
   private readonly habits: SocketHabits;
   private readonly say: Say;
   private readonly envelopes: Uint8Array;
-  private readonly receivers = new Pool<Shared>();
+  private readonly receivers = new Pool<Receiving>();
   private readonly senders = new Pool<Sending>();
 
   constructor(tables: Tables, engine: NativeEngine, habits: SocketHabits, say: Say) {
@@ -61,19 +69,29 @@ export class Sockets {
   }
 
   /** What a link's datagrams come in by. */
-  takeReceiver(way: Way): Promise<Shared> {
-    const local = this.habits.atLocal ? way.local : undefined;
+  async takeReceiver(way: Way): Promise<Receiving> {
+    // what comes to a group comes to no socket that is bound to another address
+    const local = this.habits.atLocal && way.group === undefined ? way.local : undefined;
     const key = `${way.ipv6} ${way.port} ${local ?? ''}`;
-    return this.receivers.take(key, async (id) => {
+    const receiver = await this.receivers.take(key, async (id) => {
       const fds = openReceiving(way, local, this.engine.workers);
       this.sayBuffer(native().udpBuffer(fds[0], 0));
       const at = endpoint(way.ipv6, way.port);
       await this.engine.order((worker) => ({ kind: 'take receiver', id, fd: fds[worker], endpoint: at }));
-      return { id, key, fds, links: 0 };
+      return { id, key, fds, links: 0, unchecked: 0 };
     });
+    if (takesUnchecked(way)) this.takeUnchecked(receiver, 1);
+    return receiver;
   }
 
-  async leaveReceiver(receiver: Shared): Promise<void> {
+  /** One link more, or less, wants datagrams without a checksum; what a port takes, it takes for all of its links. */
+  private takeUnchecked(receiver: Receiving, by: 1 | -1): void {
+    receiver.unchecked += by;
+    for (const fd of receiver.fds) native().udpUnchecked(fd, receiver.unchecked > 0 ? 1 : 0);
+  }
+
+  async leaveReceiver(receiver: Receiving, way: Way): Promise<void> {
+    if (takesUnchecked(way)) this.takeUnchecked(receiver, -1);
     if (!this.receivers.leave(receiver)) return;
     await this.engine.order(() => ({ kind: 'leave receiver', id: receiver.id }));
     for (const fd of receiver.fds) native().closeFd(fd);
@@ -81,11 +99,14 @@ export class Sockets {
 
   /** What a link's datagrams leave by. */
   takeSender(way: Way): Promise<Sending> {
-    const key = `${way.ipv6} ${way.df !== 'unset'} ${way.checksum} ${way.sourcePorts.join('-')}`;
+    const checksum = hasChecksum(way);
+    const df = dfOf(way);
+    const key = `${way.ipv6} ${df} ${checksum} ${way.sourcePorts.join('-')}`;
     return this.senders.take(key, async (id) => {
       const { fds, sourcePorts } = openSending(way);
-      const trains = this.habits.trains && way.checksum && native().udpSegments(fds[0]) >= 0;
-      const sockets = { sending: Int32Array.from(fds), envelopes: this.envelopes, trains };
+      const trains = this.habits.trains && checksum && native().udpSegments(fds[0]) >= 0;
+      const byDf = df === 'inherit';
+      const sockets = { sending: Int32Array.from(fds), envelopes: this.envelopes, trains, byDf };
       for (const port of sourcePorts) this.tables.own.addPort(port);
       await this.engine.order(() => ({ kind: 'take sender', id, sockets }));
       return { id, key, fds, links: 0, sourcePorts };
@@ -191,28 +212,54 @@ function closeToOthers(fd: number): void {
   } catch {}
 }
 
-/** A UDP socket has one source port: a fixed set on free ports of the range, of which the flow hash picks one. */
-function openSending({ ipv6, df, checksum, sourcePorts }: Way): { fds: number[]; sourcePorts: number[] } {
-  const flags =
-    OPTION.sendsOnly |
-    (ipv6 ? OPTION.ipv6 : 0) |
-    (df === 'unset' ? 0 : OPTION.df) |
-    (checksum ? 0 : OPTION.noChecksum);
+/** Whether its datagrams have a checksum. */
+export function hasChecksum({ ipv6, checksum, zeroChecksumTx }: Way): boolean {
+  return ipv6 ? !zeroChecksumTx : checksum;
+}
+
+function takesUnchecked({ ipv6, zeroChecksumRx }: Way): boolean {
+  return ipv6 && zeroChecksumRx;
+}
+
+/** IPv6 has no such bit: it is never fragmented on its way. */
+function dfOf({ ipv6, df }: Way): 'unset' | 'set' | 'inherit' {
+  return df === undefined || (ipv6 && df === 'inherit') ? 'set' : df;
+}
+
+/**
+ * A UDP socket has one source port: a fixed set on free ports of the range, of which the flow hash picks one. DF is a
+ * matter of the socket too: where it is inherited there are two at each port, all without it, then all with it.
+ */
+function openSending(way: Way): { fds: number[]; sourcePorts: number[] } {
+  const df = dfOf(way);
+  const flags = OPTION.sendsOnly | (way.ipv6 ? OPTION.ipv6 : 0) | (hasChecksum(way) ? 0 : OPTION.noChecksum);
+  const open = (port: number, more: number) =>
+    native().udpOpen(way.ipv6 ? ANY_V6 : ANY_V4, port, 0, flags | more, SEND_BUFFER);
   const fds: number[] = [];
-  const ports: number[] = [];
+  const sourcePorts: number[] = [];
   let last = 0;
-  for (const port of spread(sourcePorts)) {
+  for (const port of spread(way.sourcePorts)) {
     if (fds.length === SENDING_SOCKETS) break;
-    last = native().udpOpen(ipv6 ? ANY_V6 : ANY_V4, port, 0, flags, SEND_BUFFER);
+    last = open(port, df === 'set' ? OPTION.df : 0);
     if (last < 0) continue;
     fds.push(last);
-    ports.push(port);
+    sourcePorts.push(port);
   }
-  if (fds.length > 0) return { fds, sourcePorts: ports };
-  const [low, high] = sourcePorts;
-  throw new Error(
-    `srcport ${low} ${high}: none of these ports can be sent from (${getSystemErrorName(last)})`,
-  );
+  if (fds.length === 0) {
+    const [low, high] = way.sourcePorts;
+    throw new Error(
+      `srcport ${low} ${high}: none of these ports can be sent from (${getSystemErrorName(last)})`,
+    );
+  }
+  if (df !== 'inherit') return { fds, sourcePorts };
+  const twins = fds.map((fd, i) => {
+    native().udpShare(fd);
+    return open(sourcePorts[i], OPTION.df | OPTION.shares);
+  });
+  const refused = twins.find((fd) => fd < 0);
+  if (refused === undefined) return { fds: [...fds, ...twins], sourcePorts };
+  for (const fd of [...fds, ...twins]) if (fd >= 0) native().closeFd(fd);
+  throw new Error(`df inherit: the second socket of a port cannot be had (${getSystemErrorName(refused)})`);
 }
 
 export function bindSentence(port: number, local: string | undefined, code: string): string {

@@ -28,6 +28,7 @@ export interface Native {
     status: Int32Array,
     stats: Float64Array,
     trains: number,
+    byDf: number,
   ): SenderHandle | number;
   tapOpen(name: string, oneOfSeveral: number): number;
   tapSteer(fd: number, on: number): number;
@@ -56,6 +57,9 @@ export interface Native {
     inherits: number,
   ): number;
   udpShare(fd: number): number;
+  udpUnchecked(fd: number, on: number): number;
+  udpGroups(ipv6: number): number;
+  udpGroup(fd: number, group: Int32Array, device: number, join: number): number;
   udpTrains(fd: number): number;
   udpSegments(fd: number): number;
   udpReceive(batch: BatchHandle, fd: number, messages: number, stats: Float64Array): number;

@@ -40,6 +40,8 @@ export interface SenderSockets {
   readonly envelopes: Uint8Array;
   /** Whether datagrams may leave as trains. */
   readonly trains: boolean;
+  /** Twice as many sockets: those behind set DF, for frames whose inner packet has it. */
+  readonly byDf?: boolean;
 }
 
 export class UdpSender implements UnderlayTransmitter {
@@ -57,9 +59,10 @@ export class UdpSender implements UnderlayTransmitter {
   }
 
   bind(records: Int32Array): void {
-    const { sending, envelopes, trains } = this.sockets;
+    const { sending, envelopes, trains, byDf } = this.sockets;
     const { addon, status, counts } = this;
-    const sender = addon.bindSender(sending, records, envelopes, status, counts, trains ? 1 : 0);
+    const habits = [trains ? 1 : 0, byDf ? 1 : 0] as const;
+    const sender = addon.bindSender(sending, records, envelopes, status, counts, ...habits);
     if (typeof sender === 'number') throw new Error('there is no memory for the sending sockets');
     this.sender = sender;
   }

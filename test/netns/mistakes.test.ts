@@ -24,7 +24,7 @@ const MISTAKES: [words: string, sentence: RegExp][] = [
   ['vx0 id 42 address 01:00:5e:00:00:01', /address "01:00:5e:00:00:01" is a group address/],
   ['vx0 id 42 address 10.0.0.1', /address "10\.0\.0\.1" is neither a MAC .* nor an IP with prefix/],
   ['vx0 id 42 address 10.0.0.1/33', /address "10\.0\.0\.1\/33" is neither/],
-  ['vx0 id 42 group 239.1.1.1', /"group" is a word of a link that `vtep run` does not carry out/],
+  ['vx0 id 42 group 239.1.1.1', /group "239.1.1.1" needs dev/],
   ['vx0 id 42 porxy', /the word "porxy" is not known/],
   ['vx0 id 42 type vlan', /type "vlan" is not known; it takes vxlan/],
   ['a-name-that-is-long id 42', /NAME "a-name-that-is-long" is no name for an interface: 1 to 15 characters/],

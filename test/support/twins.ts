@@ -45,15 +45,32 @@ async function host(lab: Lab, name: string, end: Host): Promise<Host> {
   return own;
 }
 
+/** Python: asks the kernel's vx0 for the inner flow label (IFLA_VXLAN_LABEL_POLICY), which iproute2 learned later. */
+const INHERIT_LABEL = `
+import socket, struct
+def attribute(kind, data):
+    return struct.pack("=HH", 4 + len(data), kind) + data + bytes(-len(data) % 4)
+data = attribute(18, attribute(1, b"vxlan") + attribute(2, attribute(32, struct.pack("=I", 1))))
+body = struct.pack("=BxHiII", 0, 0, socket.if_nametoindex("vx0"), 0, 0) + data
+with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0) as route:
+    route.send(struct.pack("=IHHII", 16 + len(body), 16, 5, 1, 0) + body)
+    code = struct.unpack_from("=i", route.recv(4096), 16)[0]
+    if code: raise OSError(-code, "RTM_NEWLINK")
+`;
+
 /** `words`: what both links are made with; `ourWords`, what ours is beside that, so that it is the same. */
 export async function openTwins(lab: Lab, words: string, ourWords = 'df unset'): Promise<Twins> {
   const [ourEnd, theirEnd] = [lab.host('end'), lab.host('end')];
   const [ours, theirs] = [await host(lab, 'ours', ourEnd), await host(lab, 'theirs', theirEnd)];
   theirs.ip(
-    `link add vx0 address ${LINK_MAC} type vxlan id 42 dstport 4789 ${words}`,
+    `link add vx0 address ${LINK_MAC} type vxlan id 42 dstport 4789 ${words.replace('flowlabel inherit', '')}`.trim(),
     'link set vx0 up multicast off',
   );
-  const vtep = await VtepProcess.start(ours, `vx0 id 42 ${words} ${ourWords} up address ${LINK_MAC}`);
+  if (words.includes('flowlabel inherit')) await theirs.run('/usr/bin/python3', '-c', INHERIT_LABEL);
+  const vtep = await VtepProcess.start(
+    ours,
+    `vx0 id 42 ${words} ${ourWords} up address ${LINK_MAC}`.replace(/ +/g, ' '),
+  );
   return { ours, theirs, ourEnd, theirEnd, vtep };
 }
 
