@@ -46,12 +46,7 @@ export function parseRun(words: readonly string[]): RunOptions {
 
 /** What `run` understands and does not carry out. */
 function checkDone(args: LinkArgs): void {
-  const asked: [string, boolean][] = [
-    ['rsc', args.rsc === true],
-    ['external', args.external === true],
-    ['localbypass', args.localbypass === true],
-    ['innervlan', args.innervlan !== undefined && args.innervlan !== 'pass'],
-  ];
+  const asked: [string, boolean][] = [['external', args.external === true]];
   const [word] = asked.find(([, isAsked]) => isAsked) ?? [];
   if (word) throw new UsageError(`"${word}" is a word of a link that \`vtep run\` does not carry out`);
 }

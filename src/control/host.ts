@@ -122,6 +122,8 @@ function addressesOf(name: string): string[] {
   return (found?.addr_info ?? []).map(({ local, prefixlen }) => `${local}/${prefixlen}`);
 }
 
+const NO_MAC = new Uint8Array(6);
+
 /** Keeps the tables in step with the host: our addresses, the TAP's own MAC and MTU, its neighbours. */
 export function follow(tables: Tables, link: number, tapIndex: number): HostWatch {
   const { neighbors, links, own } = tables;
@@ -133,7 +135,10 @@ export function follow(tables: Tables, link: number, tapIndex: number): HostWatc
       if (on !== tapIndex) return;
       if (mac?.length === 6 && state & answered)
         neighbors.set(link, address, macHigh(mac), macLow(mac), NEIGHBOR_KERNEL, 0);
-      else neighbors.set(link, address, 0, 0, NEIGHBOR_UNRESOLVED, 0);
+      else {
+        const known = mac?.length === 6 ? mac : NO_MAC;
+        neighbors.set(link, address, macHigh(known), macLow(known), NEIGHBOR_UNRESOLVED, 0);
+      }
     },
     neighborGone(on, address) {
       if (on === tapIndex) neighbors.remove(link, address, true);

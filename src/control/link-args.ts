@@ -6,9 +6,11 @@ import { parseMac } from '../wire/address.ts';
 import { DEFAULT_SETTINGS } from './link.ts';
 import type { LinkOptions } from './link-options.ts';
 import type { LinkArgs } from './protocol.ts';
+import { Refusal } from './refusal.ts';
 
 export function linkOptions(args: LinkArgs): LinkOptions {
   checkFamilies(args);
+  checkBypass(args);
   return {
     ...DEFAULT_SETTINGS,
     name: args.name,
@@ -22,6 +24,7 @@ export function linkOptions(args: LinkArgs): LinkOptions {
     shortCircuit: args.rsc ?? DEFAULT_SETTINGS.shortCircuit,
     l2miss: args.l2miss ?? false,
     l3miss: args.l3miss ?? false,
+    innerVlan: args.innervlan ?? DEFAULT_SETTINGS.innerVlan,
     strictReserved: args.reserved_bits === 'kernel',
     remotes: args.remotes ?? [],
     group: args.group ?? undefined,
@@ -40,6 +43,15 @@ export function linkOptions(args: LinkArgs): LinkOptions {
     zeroChecksumRx: args.udp6zerocsumrx ?? false,
     up: args.up ?? false,
   };
+}
+
+/** A shorter way from link to link of one host would save little, and hide from captures what the kernel shows there. */
+function checkBypass({ localbypass }: LinkArgs): void {
+  if (!localbypass) return;
+  throw new Refusal(
+    'EOPNOTSUPP',
+    'localbypass is not done: datagrams for this host go through its loopback, as with nolocalbypass',
+  );
 }
 
 function checkFamilies({ remotes = [], group, local, dev, udpcsum }: LinkArgs): void {

@@ -35,6 +35,11 @@ export interface LinkSettings {
   /** Tell of frames for which there is no entry, of IP addresses for which there is no neighbour. */
   l2miss: boolean;
   l3miss: boolean;
+  /**
+   * What becomes of VLAN tags of inner frames. `strip` is as RFC 7348 section 6.1 has it: they are taken off frames that
+   * go into the tunnel, and frames that come out with one are dropped. `drop`: tagged frames are dropped both ways.
+   */
+  innerVlan: 'pass' | 'strip' | 'drop';
   /** Drop datagrams with reserved bits, as the kernel does; else they are ignored, as RFC 7348 asks. */
   strictReserved: boolean;
 }
@@ -49,6 +54,7 @@ export const DEFAULT_SETTINGS: Omit<LinkSettings, 'vni'> = {
   shortCircuit: false,
   l2miss: true,
   l3miss: true,
+  innerVlan: 'pass',
   strictReserved: false,
 };
 
@@ -137,6 +143,15 @@ export class Link extends EventEmitter<LinkEvents> implements FdbOwner, FdbWatch
     this.tables.links.clear(this.index);
   }
 
+  /** The largest inner packet that the path carries: senders of larger ones are told. 0: nothing is known. */
+  get pathMtu(): number {
+    return this.tables.links.pathMtu(this.index);
+  }
+
+  set pathMtu(mtu: number) {
+    this.tables.links.setPathMtu(this.index, mtu);
+  }
+
   /** Traffic, drop reasons and notes by name; what belonged to no link is among them. */
   counters(): Record<CounterName, number> {
     const { counters } = this.tables;
@@ -203,6 +218,9 @@ function flagsOf(settings: LinkSettings): number {
     (settings.suppress ? LINK_FLAG.suppress : 0) |
     (settings.l2miss ? LINK_FLAG.l2miss : 0) |
     (settings.l3miss ? LINK_FLAG.l3miss : 0) |
+    (settings.shortCircuit ? LINK_FLAG.shortCircuit : 0) |
+    (settings.innerVlan === 'strip' ? LINK_FLAG.stripTags : 0) |
+    (settings.innerVlan === 'drop' ? LINK_FLAG.dropTags : 0) |
     (settings.strictReserved ? LINK_FLAG.strictReserved : 0)
   );
 }

@@ -2,7 +2,7 @@
  * The way back: a datagram from the underlay to the TAP.
  *
  *   1. length, I flag, VNI -> link      3. our own, brought back?      5. congestion on the way: passed on (RFC 6040)
- *   2. reserved bits                    4. source address: learn       6. to the TAP, where frames of one flow
+ *   2. reserved bits, inner tag         4. source address: learn       6. to the TAP, where frames of one flow
  *                                                                         are merged (`native/merge.c`)
  */
 
@@ -14,6 +14,7 @@ import { LINK_FLAG } from '../tables/links.ts';
 import { REMOTES_BUSY } from '../tables/remotes.ts';
 import * as ecn from '../wire/ecn.ts';
 import * as ethernet from '../wire/ethernet.ts';
+import * as vlan from '../wire/vlan.ts';
 import * as vxlan from '../wire/vxlan.ts';
 import { type Datapath, flushInbound } from './datapath.ts';
 import { snoop } from './proxy.ts';
@@ -22,8 +23,10 @@ import { snoop } from './proxy.ts';
 const { rxFrames: RX_FRAMES, rxBytes: RX_BYTES } = COUNTER;
 const UNKNOWN_VNI = COUNTER['unknown-vni'];
 const { HEADER_LENGTH, hasVni, hasReservedBits, readVni } = vxlan;
-const { isGroup, readSourceHigh, readSourceLow } = ethernet;
+const { isGroup, readSourceHigh, readSourceLow, readType } = ethernet;
+const { isTag } = vlan;
 const { learning: LEARNING, suppress: SUPPRESS, strictReserved: STRICT_RESERVED } = LINK_FLAG;
+const UNTAGGED = LINK_FLAG.stripTags | LINK_FLAG.dropTags;
 const { learned: LEARNED, sticky: STICKY } = FDB_FLAG;
 const SHORTEST = HEADER_LENGTH + ethernet.HEADER_LENGTH;
 
@@ -69,6 +72,7 @@ function deliver(path: Datapath, batch: Batch, i: number, link: number, now: num
   if (own) return counters.add(link, COUNTER['own-datagram'], 1);
 
   const frame = at + HEADER_LENGTH;
+  if (flags & UNTAGGED && isTag(readType(view, frame))) return counters.add(link, COUNTER['inner-vlan'], 1);
   const refusal = checkSource(path, batch, i, frame, link, now);
   if (refusal >= 0) return counters.add(link, refusal, 1);
   const length = batch.length[i] - HEADER_LENGTH;

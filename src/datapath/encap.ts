@@ -1,8 +1,10 @@
 /**
  * The way out: a frame from the TAP to the remotes that should have it.
  *
- *   1. length, offload header     3. destination's entry: one remote, or a list: a copy each
- *   2. ARP and ND proxy           4. default destinations: a copy each      5. nobody: dropped
+ *   1. what the link asks for: tags taken off, ARP and ND proxy, short-circuit
+ *   2. length, offload header: what does not fit is told so
+ *   3. destination's entry: one remote, or a list: a copy each
+ *   4. default destinations: a copy each     5. nobody: dropped
  */
 
 import type { Batch } from '../memory/batch.ts';
@@ -15,7 +17,10 @@ import * as ethernet from '../wire/ethernet.ts';
 import * as flow from '../wire/flow.ts';
 import * as vxlan from '../wire/vxlan.ts';
 import { type Datapath, flushOutbound } from './datapath.ts';
+import { leavesUntagged } from './inner-vlan.ts';
+import { longestSegment, tellTooBig } from './path-mtu.ts';
 import { proxy } from './proxy.ts';
+import { shortCut } from './shortcut.ts';
 
 /** A UDP datagram carries this much over IPv4 and, by a little, over IPv6. */
 const LONGEST = 65_507 - vxlan.HEADER_LENGTH;
@@ -25,6 +30,10 @@ const { writeHeader, HEADER_LENGTH } = vxlan;
 const SHORTEST = ethernet.HEADER_LENGTH;
 const { hash: hashFlow } = flow;
 const PROXIES = LINK_FLAG.proxy | LINK_FLAG.suppress;
+const UNTAGGED = LINK_FLAG.stripTags | LINK_FLAG.dropTags;
+const SHORT_CIRCUIT = LINK_FLAG.shortCircuit;
+/** What has a frame looked at, beside its destination. */
+const WISHES = PROXIES | UNTAGGED | SHORT_CIRCUIT;
 /** Constants for the compiler: a look-up by name would cost as much as the table's. */
 const { flooded: FLOODED, txFrames: TX_FRAMES, txBytes: TX_BYTES } = COUNTER;
 const NO_BUFFERS = COUNTER['no-buffers'];
@@ -33,15 +42,16 @@ export function encap(path: Datapath, batch: Batch, link: number, now: number): 
   const { counters, fdb, links, remotes } = path.tables;
   const { length, vnet } = batch;
   const { view } = batch.pool;
-  const proxies = (links.flags(link) & PROXIES) !== 0;
+  const wishes = links.flags(link) & WISHES;
+  const longest = longestFrame(links.pathMtu(link));
   let bytes = 0;
   for (let i = 0; i < batch.count; i++) {
     bytes += length[i];
-    if (!isFit(length[i], vnet[3 * i])) {
-      refuse(path, batch, i, link);
+    if (wishes !== 0 && endsHere(path, batch, i, link, longest, now)) continue;
+    if (!isFit(batch, i, length[i], vnet[3 * i], longest)) {
+      refuse(path, batch, i, link, longest, now);
       continue;
     }
-    if (proxies && proxy(path, batch, i, link)) continue;
     const at = batch.offset(i);
     const remote = fdb.lookUp(link, readDestinationHigh(view, at), readDestinationLow(view, at), now);
     const hash = hashFlow(view, at, length[i]);
@@ -50,17 +60,50 @@ export function encap(path: Datapath, batch: Batch, link: number, now: number): 
       queue(path, batch, i, remote, hash);
     } else flood(path, batch, i, link, remote === NOWHERE ? link : ~remote, hash);
   }
+  if (wishes & UNTAGGED) batch.rewind();
   counters.add(link, TX_FRAMES, batch.count);
   counters.add(link, TX_BYTES, bytes);
 }
 
-const isFit = (length: number, offload: number): boolean =>
-  length >= SHORTEST && (offload === 0 ? length <= LONGEST : isSuperframe(offload));
+const longestFrame = (pathMtu: number): number =>
+  pathMtu === 0 ? LONGEST : Math.min(pathMtu + ethernet.HEADER_LENGTH, LONGEST);
 
-function refuse(path: Datapath, batch: Batch, i: number, link: number): void {
-  const length = batch.length[i];
-  const reason = length < SHORTEST ? 'frame-short' : batch.vnet[3 * i] === 0 ? 'frame-long' : 'bad-offload';
-  path.tables.counters.add(link, COUNTER[reason], 1);
+const isFit = (batch: Batch, i: number, length: number, offload: number, longest: number): boolean =>
+  length >= SHORTEST &&
+  (offload === 0 ? length <= longest : isSuperframe(offload) && isCutFit(batch, i, longest));
+
+/** Each frame that the superframe is cut into. */
+const isCutFit = (batch: Batch, i: number, longest: number): boolean =>
+  longest === LONGEST || longestSegment(batch, i) <= longest;
+
+/** True: the frame ends here. Else it may be another one now. */
+function endsHere(
+  path: Datapath,
+  batch: Batch,
+  i: number,
+  link: number,
+  longest: number,
+  now: number,
+): boolean {
+  if (batch.length[i] < SHORTEST) return false;
+  const flags = path.tables.links.flags(link);
+  if (flags & UNTAGGED && !leavesUntagged(path, batch, i, link)) return true;
+  if (flags & PROXIES && proxy(path, batch, i, link)) return true;
+  // what does not fit is answered with the MACs that it came with
+  if (flags & SHORT_CIRCUIT && isFit(batch, i, batch.length[i], batch.vnet[3 * i], longest)) {
+    const at = batch.offset(i);
+    shortCut(path, batch.pool.view, at, at + batch.length[i], link, now);
+  }
+  return false;
+}
+
+function refuse(path: Datapath, batch: Batch, i: number, link: number, longest: number, now: number): void {
+  const { counters } = path.tables;
+  const offload = batch.vnet[3 * i];
+  if (batch.length[i] < SHORTEST) counters.add(link, COUNTER['frame-short'], 1);
+  else if (offload !== 0 && !isSuperframe(offload)) counters.add(link, COUNTER['bad-offload'], 1);
+  else if (longest === LONGEST) counters.add(link, COUNTER['frame-long'], 1);
+  else tellTooBig(path, batch, i, link, longest - ethernet.HEADER_LENGTH, now);
 }
 
 /** A copy to each remote of a list, all of them of the one slot. */

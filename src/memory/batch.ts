@@ -100,6 +100,11 @@ export class Batch {
     return batch;
   }
 
+  /** Every slot is received into behind the headroom again, where frames were made to start elsewhere. */
+  rewind(): void {
+    this.start.fill(HEADROOM, 0, this.slots);
+  }
+
   /** Absolute offset of item `i` in the pool's bytes. */
   offset(i: number): number {
     const { words, capacity, slotBytes } = this;

@@ -15,6 +15,15 @@ const AGEING = 5;
 const MAX_ADDRESSES = 6;
 const ADDRESSES = 7;
 const PORT = 8;
+const PATH_MTU = 9;
+/** The second in which the last frame that did not fit was answered, and how many were in it. */
+const ANSWER_SECOND = 10;
+const ANSWERS = 11;
+
+/** A sender that is told once knows; more in a second only serve whoever wants many. */
+const ANSWERS_MOST = 100;
+/** Less than this is believed of no path: every host takes as much (RFC 791), and more cannot be told as a limit. */
+const PATH_MTU_LEAST = 576;
 
 export const LINK_FLAG = {
   learning: 1,
@@ -28,6 +37,12 @@ export const LINK_FLAG = {
   l2miss: 16,
   /** Tells of questions for neighbours that it does not know. */
   l3miss: 32,
+  /** Sends packets for a router straight to the neighbour behind it: the kernel's `rsc`. */
+  shortCircuit: 64,
+  /** Takes VLAN tags off frames that go into the tunnel, and drops those that come out with one (RFC 7348 section 6.1). */
+  stripTags: 128,
+  /** Drops tagged frames both ways. */
+  dropTags: 256,
 } as const;
 
 export interface LinksMemory {
@@ -118,6 +133,25 @@ export class Links {
   /** The port that its remotes listen at, and that it listens at itself. */
   port(link: number): number {
     return this.words[link * WORDS + PORT];
+  }
+
+  /** The largest inner packet that the path to its remotes carries; 0: nothing is known. */
+  pathMtu(link: number): number {
+    return this.words[link * WORDS + PATH_MTU];
+  }
+
+  setPathMtu(link: number, mtu: number): void {
+    this.words[link * WORDS + PATH_MTU] = mtu === 0 ? 0 : Math.max(mtu, PATH_MTU_LEAST);
+  }
+
+  /** Whether one more frame that did not fit may be answered in this second. */
+  takeAnswer(link: number, now: number): boolean {
+    const at = link * WORDS;
+    if (this.words[at + ANSWER_SECOND] !== (now | 0)) {
+      this.words[at + ANSWER_SECOND] = now;
+      this.words[at + ANSWERS] = 0;
+    }
+    return ++this.words[at + ANSWERS] <= ANSWERS_MOST;
   }
 
   /** The word itself, for those who follow it. */

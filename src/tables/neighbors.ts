@@ -16,7 +16,10 @@ const UPDATED = 7;
 
 /** Seen in ARP or neighbour discovery out of the tunnel: ages. The others were set, or stand in the kernel's own table. */
 export const NEIGHBOR_SNOOPED = 1;
-/** The entry is there but not usable (an address that the kernel is resolving): known, not answered. */
+/**
+ * An address that the kernel is resolving, or has not heard of lately: known, not answered. Its MAC is the last that was
+ * heard, or zero.
+ */
 export const NEIGHBOR_UNRESOLVED = 2;
 /** Stands in the kernel's own table. Entries without this and the two above were set by hand, and win over all others. */
 export const NEIGHBOR_KERNEL = 4;

@@ -101,6 +101,25 @@ export function replaceTos(view: DataView, at: number, tos: number): void {
   view.setUint16(at + CHECKSUM_OFFSET, checksum.fold(sum));
 }
 
+/** A whole header without options, of a packet that nobody may cut. */
+export function writeHeader(
+  view: DataView,
+  at: number,
+  length: number,
+  ttl: number,
+  protocol: number,
+  source: number,
+  destination: number,
+): void {
+  view.setUint16(at, 0x4500);
+  view.setUint16(at + 2, length);
+  view.setUint32(at + 4, DONT_FRAGMENT);
+  view.setUint16(at + 8, (ttl << 8) | protocol);
+  view.setInt32(at + 12, source);
+  view.setInt32(at + 16, destination);
+  finishHeader(view, at);
+}
+
 /** Computes and writes the header checksum. */
 export function finishHeader(view: DataView, at: number): void {
   view.setUint16(at + CHECKSUM_OFFSET, 0);

@@ -1,10 +1,8 @@
 /** A VTEP between ports that a test scripts, and a clock that it turns. */
 import { expect } from 'vitest';
 import { type CounterName, DROP_REASONS, type DropReason } from '../../src/tables/counters.ts';
-import { FDB_FLAG } from '../../src/tables/fdb.ts';
-import type { Tables } from '../../src/tables/tables.ts';
 import { Vtep, type VtepOptions } from '../../src/vtep.ts';
-import { type Mac, parseIp, parseMac } from '../../src/wire/address.ts';
+import { parseIp } from '../../src/wire/address.ts';
 import { fromHex, toHex } from './bytes.ts';
 import { ScriptedPort } from './frames.ts';
 import type { Outcome } from './kernel-link.ts';
@@ -62,12 +60,7 @@ export function world(options: Partial<VtepOptions> = {}) {
     },
     /** Entries of these MACs say that routers have them. */
     routers(...macs: string[]) {
-      const { fdb } = (vtep as unknown as { tables: Tables }).tables;
-      for (const mac of macs) {
-        vtep.fdb.add({ mac, dst: '10.0.0.1' });
-        const { high, low } = parseMac(mac) as Mac;
-        fdb.table.words[fdb.find(1, high, low) + 2] |= FDB_FLAG.router;
-      }
+      for (const mac of macs) vtep.fdb.add({ mac, dst: '10.0.0.1', flags: ['router'] });
     },
     targets() {
       return udp.sent.map(({ target }) => vtep.fdb.address(target));

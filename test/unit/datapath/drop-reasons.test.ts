@@ -14,6 +14,9 @@ interface Case {
 const ONE_REMOTE = { remotes: ['10.0.0.1'] };
 const SUPERFRAME_TYPE = 1 << 8;
 
+/** Tag behind tag, to the end. */
+const TAGGED = frame(B, A, '000788a8'.repeat(12), '8100');
+
 /** The underlay refuses the datagram, or the TAP the frame, with this errno. */
 function refusedBy(side: 'udp' | 'tap', errno: number): Case {
   return {
@@ -127,6 +130,14 @@ const CASES: Record<DropReason, Record<string, Case>> = {
       },
     },
   },
+  'inner-vlan': {
+    'a tag on the way in': frameOf(TAGGED, { ...ONE_REMOTE, innerVlan: 'drop' }),
+    'a tag on the way out': datagramOf(datagram(42, TAGGED), { innerVlan: 'drop' }),
+    'a tag on the way out, where they are taken off on the way in': datagramOf(datagram(42, TAGGED), {
+      innerVlan: 'strip',
+    }),
+    'tags and nothing else': frameOf(TAGGED.slice(0, 18 + 4 * 9), { ...ONE_REMOTE, innerVlan: 'strip' }),
+  },
   'proxy-unanswered': {
     'an unknown neighbour': frameOf(arp(1, A, '10.1.0.1', '000000000000', '10.1.0.2'), {
       ...ONE_REMOTE,
@@ -152,7 +163,16 @@ const CASES: Record<DropReason, Record<string, Case>> = {
       },
     },
   },
-  'too-big': { EMSGSIZE: refusedBy('udp', 90) },
+  'too-big': {
+    EMSGSIZE: refusedBy('udp', 90),
+    'a frame for the path, of which nobody is told': {
+      options: ONE_REMOTE,
+      happens(w) {
+        w.vtep.pathMtu = 1400;
+        w.out(frame(B, A, '00'.repeat(1401)));
+      },
+    },
+  },
   refused: { ECONNREFUSED: refusedBy('udp', 111) },
   unreachable: {
     EHOSTUNREACH: refusedBy('udp', 113),
