@@ -73,11 +73,17 @@ export class Daemon {
       return this.named(dev).carried.link.fdb.get(mac);
     },
     'fdb show': (args) => this.showFdb(checked(args, FDB_FILTER_SHAPES)),
-    'neigh add': (args) => this.neighbor(args).setNeighbor((args as NeighArgs).ip, (args as NeighArgs).mac),
+    'neigh add': (args) => this.changeNeighbor('add', args),
+    'neigh replace': (args) => this.changeNeighbor('replace', args),
+    'neigh change': (args) => this.changeNeighbor('change', args),
     'neigh del': (args) => {
       const { dev, ip } = checked(args, NEIGH_SHAPES, ['dev', 'ip']);
-      this.named(dev).carried.link.removeNeighbor(ip);
+      this.named(dev).carried.link.neighbors.del({ ip });
     },
+    'neigh flush': (args) => {
+      for (const held of this.meant(checked(args, NEIGH_SHAPES).dev)) held.carried.link.neighbors.flush();
+    },
+    'neigh show': (args) => this.showNeighbors(checked(args, NEIGH_SHAPES).dev),
     monitor: (args, gone) => this.monitors.watch(checked(args, MONITOR_SHAPES, ['what']).what, gone),
     stop: () => this.stop(),
   };
@@ -159,8 +165,13 @@ export class Daemon {
     return dev === undefined ? [...this.links.values()] : [this.named(dev)];
   }
 
-  private neighbor(args: unknown): CarriedLink['link'] {
-    return this.named(checked<NeighArgs>(args, NEIGH_SHAPES, ['dev', 'ip', 'mac']).dev).carried.link;
+  private changeNeighbor(verb: 'add' | 'replace' | 'change', args: unknown): void {
+    const { dev, ...change } = checked<NeighArgs>(args, NEIGH_SHAPES, ['dev', 'ip', 'mac']);
+    this.named(dev).carried.link.neighbors[verb](change);
+  }
+
+  private *showNeighbors(dev: string | undefined): Generator<unknown> {
+    for (const held of this.meant(dev)) yield* held.carried.link.neighbors.list();
   }
 
   private tell(held: Held, deleted: boolean): void {
