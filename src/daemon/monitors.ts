@@ -77,7 +77,7 @@ export class Monitors {
 
   private listenTo(link: Link): void {
     link.removeAllListeners();
-    if (this.isWanted('fdb')) link.on('changed', (item) => this.tell(item));
+    if (this.isWanted('fdb') || this.isWanted('neigh')) link.on('changed', (item) => this.tell(item));
     if (this.isWanted('miss'))
       link.on('miss', (what) => this.tell({ event: 'miss', dev: link.name, ...what }));
   }
