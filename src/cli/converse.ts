@@ -18,6 +18,9 @@ export interface Job {
   plan: Plan | string;
 }
 
+/** As they come: some at a time. */
+export type Jobs = AsyncIterable<Iterable<Job>> | Iterable<Iterable<Job>>;
+
 interface Pending {
   job: Job;
   /** The last request of its job, or what never became one. */
@@ -36,9 +39,14 @@ export interface Terms {
 export class Conversation {
   private readonly client: Client;
   private readonly terms: Terms;
+  private readonly answers: AsyncGenerator<Answer[]>;
+  /** What has come, and how much of it is settled. */
+  private some: Answer[] = [];
+  private settled = 0;
   private readonly pending: Pending[] = [];
   /** Of `pending`: those before are done with. */
   private done = 0;
+  private sent = 0;
   private isFed = false;
   private failures = 0;
   private wakeFeeder?: () => void;
@@ -47,10 +55,11 @@ export class Conversation {
   constructor(client: Client, terms: Terms) {
     this.client = client;
     this.terms = terms;
+    this.answers = client.answers();
   }
 
   /** Returns how many jobs failed. */
-  async carryOut(jobs: AsyncIterable<Job> | Iterable<Job>): Promise<number> {
+  async carryOut(jobs: Jobs): Promise<number> {
     const feeding = this.feed(jobs);
     // a failure of the feeder is told by `await feeding`
     feeding.catch(() => {}).finally(() => this.wakeReader?.());
@@ -65,26 +74,12 @@ export class Conversation {
     return this.failures > 0 && !this.terms.force;
   }
 
-  private async feed(jobs: AsyncIterable<Job> | Iterable<Job>): Promise<void> {
-    const { client, terms } = this;
-    let sent = 0;
+  private async feed(jobs: Jobs): Promise<void> {
     try {
-      for await (const job of jobs) {
-        if (this.isStopped) break;
-        if (typeof job.plan === 'string') this.expect({ job, isLast: true });
-        else {
-          const { requests, kind, isOfOne = false } = job.plan;
-          const printer = kind && new Printer(kind, terms.show, isOfOne, terms.write);
-          for (const [at, { verb, args }] of requests.entries()) {
-            client.send(verb, args as never, sent++ > 0 && !terms.force);
-            this.expect({ job, isLast: at === requests.length - 1, printer });
-          }
-        }
-        if (typeof job.plan === 'string' && !terms.force) break;
-        while (this.pending.length - this.done >= WINDOW && !this.isStopped) {
-          await new Promise<void>((resolve) => {
-            this.wakeFeeder = resolve;
-          });
+      for await (const some of jobs) {
+        for (const job of some) {
+          if (this.isStopped || !this.take(job)) return;
+          if (this.pending.length - this.done >= WINDOW) await this.room();
         }
       }
     } finally {
@@ -92,46 +87,82 @@ export class Conversation {
     }
   }
 
-  private expect(pending: Pending): void {
-    this.pending.push(pending);
+  /** False: nothing may follow. */
+  private take(job: Job): boolean {
+    const { show, force, write } = this.terms;
+    const { plan } = job;
+    if (typeof plan === 'string') this.pending.push({ job, isLast: true });
+    else {
+      const { requests, kind, isOfOne = false } = plan;
+      const printer = kind && new Printer(kind, show, isOfOne, write);
+      for (let at = 0; at < requests.length; at++) {
+        const { verb, args } = requests[at];
+        this.client.send(verb, args as never, this.sent++ > 0 && !force);
+        this.pending.push({ job, isLast: at === requests.length - 1, printer });
+      }
+    }
     this.wakeReader?.();
+    return force || typeof plan !== 'string';
+  }
+
+  private room(): Promise<void> {
+    return new Promise((resolve) => {
+      this.wakeFeeder = resolve;
+    });
   }
 
   private async read(): Promise<void> {
-    const answers = this.client.answers();
     for (;;) {
       while (this.done === this.pending.length && !this.isFed) {
         await new Promise<void>((resolve) => {
           this.wakeReader = resolve;
         });
       }
-      if (this.done === this.pending.length || this.isStopped) return;
-      await this.settle(this.pending[this.done], answers);
-      this.done++;
-      if (this.done >= WINDOW) {
-        this.pending.splice(0, this.done);
-        this.done = 0;
+      if (this.done === this.pending.length) return;
+      const { job, isLast, printer } = this.pending[this.done];
+      if (typeof job.plan === 'string') this.fail(job, job.plan);
+      else {
+        let ended = false;
+        while (!ended) {
+          if (this.settled === this.some.length) await this.more();
+          const answer = this.some[this.settled++];
+          ended = answer === undefined || !('items' in answer);
+          const writing = this.settle(job, answer, printer, isLast);
+          if (writing) await writing;
+        }
       }
-      if (this.pending.length - this.done < WINDOW / 2) this.wakeFeeder?.();
+      this.done++;
+      if (this.isStopped) return;
+      this.forget();
     }
   }
 
-  private async settle({ job, isLast, printer }: Pending, answers: AsyncGenerator<Answer>): Promise<void> {
-    const { plan } = job;
-    if (typeof plan === 'string') return this.fail(job, plan);
-    for (;;) {
-      const { value: answer, done } = await answers.next();
-      if (done) return this.fail(job, 'the daemon has closed the connection (ECONNRESET)');
-      if ('items' in answer) {
-        await printer?.add(
-          plan.pick ? answer.items.filter((item) => plan.pick?.(item as never)) : answer.items,
-        );
-      } else {
-        if ('error' in answer) this.fail(job, sentence(answer.error));
-        else if (isLast) await printer?.end();
-        return;
-      }
-    }
+  private async more(): Promise<void> {
+    const { value, done } = await this.answers.next();
+    this.some = done ? [] : value;
+    this.settled = 0;
+  }
+
+  /** `answer` undefined: there will be none. */
+  private settle(
+    job: Job,
+    answer: Answer | undefined,
+    printer: Printer | undefined,
+    isLast: boolean,
+  ): Promise<void> | void {
+    if (answer === undefined) return this.fail(job, 'the daemon has closed the connection (ECONNRESET)');
+    if ('error' in answer) return this.fail(job, sentence(answer.error));
+    if (!('items' in answer)) return isLast ? printer?.end() : undefined;
+    const { pick } = job.plan as Plan;
+    return printer?.add(pick ? answer.items.filter((item) => pick(item as never)) : answer.items);
+  }
+
+  /** What is done with, now and then; and there is room again. */
+  private forget(): void {
+    if (this.done < WINDOW / 2) return;
+    this.pending.splice(0, this.done);
+    this.done = 0;
+    this.wakeFeeder?.();
   }
 
   private fail(job: Job, why: string): void {

@@ -9,7 +9,7 @@ import { DEFAULT_RANGE } from '../io/source-ports.ts';
 import { MAX_VNI } from '../wire/vxlan.ts';
 import { DSCP } from './dscp.ts';
 import { Grammar, idle, refused, UsageError, type Word, type Words } from './grammar.ts';
-import { device, group, host, isGroup, mac, oneOf, whole, zoned } from './values.ts';
+import { device, group, host, mac, oneOf, whole, zoned } from './values.ts';
 
 export interface LinkReading {
   args: LinkArgs;
@@ -55,7 +55,6 @@ function remote({ args }: LinkReading, next: () => string): void {
   const given = next();
   args.remotes ??= [];
   if (given === 'any') return;
-  if (isGroup(given)) throw new UsageError(`remote "${given}" is a group; it must be one host, or say group`);
   const { ip, dev } = zoned(given, 'remote', host);
   args.remotes.push(ip);
   if (dev) args.dev = dev;

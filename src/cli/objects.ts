@@ -24,15 +24,15 @@ export function spelled(names: readonly string[], given: string): string | undef
   );
 }
 
-const loaded = new Map<string, Commands>();
+export interface Spoken {
+  name: string;
+  verbs: Commands;
+}
 
 /** Undefined: there is no such object. */
-export async function loadObject(given: string): Promise<{ name: string; verbs: Commands } | undefined> {
+export async function loadObject(given: string): Promise<Spoken | undefined> {
   const name = spelled(Object.keys(OBJECTS), given);
-  if (name === undefined) return undefined;
-  const verbs = loaded.get(name) ?? (await OBJECTS[name]());
-  loaded.set(name, verbs);
-  return { name, verbs };
+  return name === undefined ? undefined : { name, verbs: await OBJECTS[name]() };
 }
 
 export interface Found {
@@ -46,8 +46,9 @@ export interface Found {
 export function findVerb(object: string, verbs: Commands, words: readonly string[]): Found {
   const [spoken] = object.split('|');
   if (Object.hasOwn(verbs, '')) return { object: spoken, verb: '', command: verbs[''], words };
-  const names = Object.keys(verbs);
   const [given = 'show', ...rest] = words;
+  if (Object.hasOwn(verbs, given)) return { object: spoken, verb: given, command: verbs[given], words: rest };
+  const names = Object.keys(verbs);
   const name = spelled(names, given);
   const listed = names.map((each) => each.split('|')[0]).join(', ');
   if (name === undefined) {

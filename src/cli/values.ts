@@ -1,6 +1,7 @@
 /** What stands behind words: numbers, addresses, one of a few. Each says what was given, and what would be right. */
 
-import { isMulticast, isUnspecified, parseIp, parseMac } from '../wire/address.ts';
+import { isIPv4 } from 'node:net';
+import { formatMac, isMulticast, isUnspecified, parseIp, parseMac } from '../wire/address.ts';
 import { UsageError } from './grammar.ts';
 
 export function whole(word: string, what: string, least: number, most: number): number {
@@ -22,40 +23,45 @@ export function range(word: string, what: string, least: number, most: number): 
   return ends;
 }
 
-type Parsed = readonly [number, number, number, number];
+type Sort = 'host' | 'group' | 'none';
 
-function parsed(word: string, what: string): Parsed {
+/** Undefined: no IP address. A batch has a hundred thousand of them, so the usual one is not taken apart. */
+function sortOf(word: string): Sort | undefined {
+  if (isIPv4(word)) {
+    const first = Number.parseInt(word, 10);
+    return first >= 224 && first <= 239 ? 'group' : word === '0.0.0.0' ? 'none' : 'host';
+  }
   const words = parseIp(word);
-  if (!words) {
+  if (!words) return undefined;
+  const [w0, w1, w2, w3] = words;
+  return isMulticast(w0, w1, w2, w3) ? 'group' : isUnspecified(w0, w1, w2, w3) ? 'none' : 'host';
+}
+
+function checked(word: string, what: string): Sort {
+  const sort = sortOf(word);
+  if (sort === undefined) {
     throw new UsageError(`${what} "${word}" is not an IP address, such as 192.0.2.1 or 2001:db8::1`);
   }
-  return Array.from(words) as unknown as Parsed;
+  if (sort === 'none') throw new UsageError(`${what} "${word}" is no host's address`);
+  return sort;
 }
 
 /** Of one host. */
 export function host(word: string, what: string): string {
-  const words = parsed(word, what);
-  if (isMulticast(...words)) throw new UsageError(`${what} "${word}" is a group; it must be one host`);
-  if (isUnspecified(...words)) throw new UsageError(`${what} "${word}" is no host's address`);
-  return word;
+  if (checked(word, what) === 'host') return word;
+  throw new UsageError(`${what} "${word}" is a group; it must be one host`);
 }
 
 /** Of a multicast group. */
 export function group(word: string, what: string): string {
-  if (!isMulticast(...parsed(word, what))) {
-    throw new UsageError(`${what} "${word}" is no multicast group, such as 239.1.1.1 or ff05::100`);
-  }
-  return word;
-}
-
-export function isGroup(word: string): boolean {
-  const words = parseIp(word);
-  return words !== undefined && isMulticast(words[0], words[1], words[2], words[3]);
+  if (sortOf(word) === 'group') return word;
+  throw new UsageError(`${what} "${word}" is no multicast group, such as 239.1.1.1 or ff05::100`);
 }
 
 /** Of one host or of a group. */
 export function destination(word: string, what: string): string {
-  return isGroup(word) ? word : host(word, what);
+  checked(word, what);
+  return word;
 }
 
 /** A host of this link and the device it is reached by, where it says so: `fe80::1%eth0`. */
@@ -64,8 +70,8 @@ export function zoned(
   what: string,
   read: (word: string, what: string) => string,
 ): { ip: string; dev?: string } {
+  if (!word.includes('%')) return { ip: read(word, what) };
   const [ip, dev] = word.split('%', 2);
-  if (dev === undefined) return { ip: read(word, what) };
   if (!isLinkLocal(ip)) throw new UsageError(`${what} "${word}": only a link-local address has a device`);
   return { ip: read(ip, what), dev: device(dev, what) };
 }
@@ -74,15 +80,14 @@ export function isLinkLocal(ip: string): boolean {
   return /^fe[89ab]/i.test(ip);
 }
 
+const PRINTED_MAC = /^[0-9a-f]{2}:[0-9a-f]{2}:[0-9a-f]{2}:[0-9a-f]{2}:[0-9a-f]{2}:[0-9a-f]{2}$/;
+
 /** In the form that all of vtep prints. */
 export function mac(word: string, what: string): string {
-  if (!parseMac(word)) throw new UsageError(`${what} "${word}" is no MAC address, such as 02:00:00:00:00:01`);
-  return /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/.test(word)
-    ? word
-    : word
-        .split(':')
-        .map((byte) => byte.padStart(2, '0').toLowerCase())
-        .join(':');
+  if (PRINTED_MAC.test(word)) return word;
+  const parsed = parseMac(word);
+  if (!parsed) throw new UsageError(`${what} "${word}" is no MAC address, such as 02:00:00:00:00:01`);
+  return formatMac(parsed.high, parsed.low);
 }
 
 /** Of an interface. */

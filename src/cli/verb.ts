@@ -3,15 +3,15 @@
 import { createReadStream } from 'node:fs';
 import { Client, NoDaemon } from '../control/client.ts';
 import { socketPath } from '../control/socket-path.ts';
-import { batchLines } from './batch-lines.ts';
-import { Conversation, type Job } from './converse.ts';
+import { type BatchLine, BatchLines } from './batch-lines.ts';
+import { Conversation, type Job, type Jobs } from './converse.ts';
 import { UsageError } from './grammar.ts';
-import { findVerb, loadObject, planOf } from './objects.ts';
+import { findVerb, loadObject, OBJECTS, planOf, type Spoken, spelled } from './objects.ts';
 import type { CliOptions } from './options.ts';
 import type { Plan } from './plan.ts';
 
 export async function carryOutVerb(plan: Plan, options: CliOptions): Promise<number> {
-  return carryOut([{ where: '', plan }], { ...options, force: false });
+  return carryOut([[{ where: '', plan }]], { ...options, force: false });
 }
 
 export async function carryOutBatch(file: string, options: CliOptions): Promise<number> {
@@ -21,7 +21,7 @@ export async function carryOutBatch(file: string, options: CliOptions): Promise<
   return status;
 }
 
-async function carryOut(jobs: AsyncIterable<Job> | Iterable<Job>, options: CliOptions): Promise<number> {
+async function carryOut(jobs: Jobs, options: CliOptions): Promise<number> {
   const client = await connect(options);
   const complain = (sentence: string) => void process.stderr.write(`vtep: ${sentence}\n`);
   const { force } = options;
@@ -46,29 +46,52 @@ function write(text: string): Promise<void> | void {
   return new Promise((resolve) => process.stdout.once('drain', resolve));
 }
 
-async function* jobsOf(file: string, options: CliOptions): AsyncGenerator<Job> {
+async function* jobsOf(file: string, options: CliOptions): AsyncGenerator<Iterable<Job>> {
   const stream = file === '-' ? process.stdin : createReadStream(file);
   stream.setEncoding('utf8');
   const name = file === '-' ? 'line ' : `${file}:`;
-  try {
-    for await (const line of batchLines(stream)) {
-      const where = `${name}${(line as { number: number }).number}: `;
-      yield { where, plan: line instanceof Error ? line.message : await planOfLine(line.words, options) };
+  const planner = await Planner.load(options);
+  const lines = new BatchLines();
+  function* jobs(some: Iterable<BatchLine>): Generator<Job> {
+    for (const { number, words } of some) {
+      yield { where: `${name}${number}: `, plan: typeof words === 'string' ? words : planner.plan(words) };
     }
-  } catch (error) {
-    yield { where: '', plan: `${file} cannot be read: ${(error as Error).message}` };
   }
+  try {
+    for await (const chunk of stream) yield jobs(lines.add(chunk as string));
+  } catch (error) {
+    yield [{ where: '', plan: `${file} cannot be read: ${(error as Error).message}` }];
+  }
+  yield jobs(lines.end());
 }
 
-async function planOfLine(words: readonly string[], options: CliOptions): Promise<Plan | string> {
-  const [object, ...rest] = words;
-  const found = await loadObject(object);
-  if (!found) return `"${object}" is not known; a batch takes link, fdb, neigh and vni`;
-  if (found.name === 'monitor') return 'monitor never ends: a batch has no place for it';
-  try {
-    return planOf(findVerb(found.name, found.verbs, rest), options);
-  } catch (error) {
-    if (error instanceof UsageError) return error.message;
-    throw error;
+/** What the words of a line come to; how they are spelled is looked up once. */
+class Planner {
+  private readonly objects: Map<string, Spoken>;
+  private readonly known = new Map<string, Spoken | undefined>();
+  private readonly options: CliOptions;
+
+  private constructor(objects: Map<string, Spoken>, options: CliOptions) {
+    this.objects = objects;
+    this.options = options;
+  }
+
+  static async load(options: CliOptions): Promise<Planner> {
+    const names = Object.keys(OBJECTS).filter((name) => name !== 'monitor'); // it never ends
+    const objects = await Promise.all(names.map(loadObject));
+    return new Planner(new Map(names.map((name, at) => [name, objects[at] as Spoken])), options);
+  }
+
+  plan([given, ...words]: readonly string[]): Plan | string {
+    if (!this.known.has(given))
+      this.known.set(given, this.objects.get(spelled([...this.objects.keys()], given) ?? ''));
+    const object = this.known.get(given);
+    if (!object) return `"${given}" is not known; a batch takes link, fdb, neigh and vni`;
+    try {
+      return planOf(findVerb(object.name, object.verbs, words), this.options);
+    } catch (error) {
+      if (error instanceof UsageError) return error.message;
+      throw error;
+    }
   }
 }

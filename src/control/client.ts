@@ -3,7 +3,7 @@
  *
  *   const client = await Client.connect(path);
  *   client.send('fdb show', { dev: 'vx0' });
- *   for await (const answer of client.answers()) ...
+ *   for await (const some of client.answers()) for (const answer of some) ...
  */
 
 import { createConnection, type Socket } from 'node:net';
@@ -15,25 +15,32 @@ const CHUNK = 1 << 16;
 /** No daemon is there, or it does not speak as we do: a sentence. */
 export class NoDaemon extends Error {}
 
+interface Greeting {
+  protocol?: unknown;
+  /** Why it does not listen to us. */
+  error?: { message: string };
+}
+
 export class Client {
   private readonly socket: Socket;
-  private readonly lines: AsyncGenerator<string>;
+  private readonly chunks: AsyncGenerator<string[]>;
   private waiting = '';
   private flushing = false;
   private last = 0;
 
   private constructor(socket: Socket) {
     this.socket = socket;
-    this.lines = readLines(socket);
+    this.chunks = readLines(socket);
   }
 
   static async connect(path: string): Promise<Client> {
     const socket = await connected(path);
     const client = new Client(socket);
-    const { value, done } = await client.lines.next();
-    const greeting = done ? undefined : (parsed(value) as { protocol?: unknown });
+    const { value, done } = await client.chunks.next();
+    const greeting = done ? undefined : (parsed(value[0]) as Greeting);
     if (greeting?.protocol === PROTOCOL) return client;
     socket.destroy();
+    if (greeting?.error) throw new NoDaemon(greeting.error.message);
     throw new NoDaemon(
       greeting?.protocol === undefined
         ? `who listens at ${path} is no vtep daemon`
@@ -48,14 +55,14 @@ export class Client {
     if (this.waiting.length >= CHUNK) this.flush();
     else if (!this.flushing) {
       this.flushing = true;
-      queueMicrotask(() => this.flush());
+      setImmediate(() => this.flush());
     }
     return id;
   }
 
-  /** What comes, one after the other; ends when the daemon has closed. Nothing is read ahead of who takes them. */
-  async *answers(): AsyncGenerator<Answer> {
-    for await (const line of this.lines) yield parsed(line) as Answer;
+  /** What comes, some at a time; ends when the daemon has closed. Nothing is read ahead of who takes them. */
+  async *answers(): AsyncGenerator<Answer[]> {
+    for await (const lines of this.chunks) yield lines.map((line) => parsed(line) as Answer);
   }
 
   close(): void {
@@ -92,8 +99,8 @@ function whyNot(path: string, code = ''): string {
   return `the control socket ${path} cannot be used (${code})`;
 }
 
-/** Splits as `\n` comes; a chunk's lines are handed over before the next is read. */
-async function* readLines(socket: Socket): AsyncGenerator<string> {
+/** The lines that end in each chunk. */
+async function* readLines(socket: Socket): AsyncGenerator<string[]> {
   socket.setEncoding('utf8');
   let rest = '';
   try {
@@ -101,7 +108,7 @@ async function* readLines(socket: Socket): AsyncGenerator<string> {
       const lines = chunk.split('\n');
       lines[0] = rest + lines[0];
       rest = lines.pop() as string;
-      yield* lines;
+      if (lines.length > 0) yield lines;
     }
   } catch {
     // reset by the daemon's end: the same as its end
