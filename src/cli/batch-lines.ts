@@ -1,5 +1,7 @@
 /** Lines as iproute2 reads them in a batch: comments, lines that go on, quotes. */
 
+import { UsageError } from './grammar.ts';
+
 export interface BatchLine {
   /** Of the last line that it took, from 1. */
   number: number;
@@ -38,22 +40,26 @@ export class BatchLines {
     const text = (this.begun ?? '') + (hash < 0 ? line : line.slice(0, hash));
     this.begun = text.endsWith('\\') ? text.slice(0, -1) : undefined;
     if (this.begun !== undefined) return undefined;
-    const words = splitWords(text);
-    return words.length > 0 ? { number: this.number, words } : undefined;
+    try {
+      const words = splitWords(text);
+      return words.length > 0 ? { number: this.number, words } : undefined;
+    } catch (error) {
+      return { number: this.number, words: (error as UsageError).message };
+    }
   }
 }
 
 /** Most lines: words with one blank between them. */
 const PLAIN = /^[^ \t\r'"]+( [^ \t\r'"]+)*$/;
 
-/** Words are parted by blanks; a quoted one may have blanks in it. A string: why there are none. */
-export function splitWords(text: string): string[] | string {
+/** Words are parted by blanks; a quoted one may have blanks in it. */
+export function splitWords(text: string): string[] {
   if (PLAIN.test(text)) return text.split(' ');
   const words: string[] = [];
   const word = /[ \t\r]*(?:"([^"]*)"|'([^']*)'|(["'])|([^ \t\r]+))/y;
   for (let found = word.exec(text); found; found = word.exec(text)) {
     const [, double, single, open, plain] = found;
-    if (open !== undefined) return `the quote ${open} has no end`;
+    if (open !== undefined) throw new UsageError(`the quote ${open} has no end`);
     words.push(plain ?? double ?? single);
   }
   return words;

@@ -55,7 +55,7 @@ export class Conversation {
   constructor(client: Client, terms: Terms) {
     this.client = client;
     this.terms = terms;
-    this.answers = client.answers();
+    this.answers = client.someAnswers();
   }
 
   /** Returns how many jobs failed. */

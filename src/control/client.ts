@@ -3,7 +3,7 @@
  *
  *   const client = await Client.connect(path);
  *   client.send('fdb show', { dev: 'vx0' });
- *   for await (const some of client.answers()) for (const answer of some) ...
+ *   for await (const answer of client.answers()) ...
  */
 
 import { createConnection, type Socket } from 'node:net';
@@ -61,8 +61,13 @@ export class Client {
   }
 
   /** What comes, some at a time; ends when the daemon has closed. Nothing is read ahead of who takes them. */
-  async *answers(): AsyncGenerator<Answer[]> {
+  async *someAnswers(): AsyncGenerator<Answer[]> {
     for await (const lines of this.chunks) yield lines.map((line) => parsed(line) as Answer);
+  }
+
+  /** One after the other, where there are not many. */
+  async *answers(): AsyncGenerator<Answer> {
+    for await (const some of this.someAnswers()) yield* some;
   }
 
   close(): void {
