@@ -3,7 +3,9 @@
  * setting up failed half-way.
  */
 import { type ChildProcess, execFile, execFileSync, spawn, spawnSync } from 'node:child_process';
-import { rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { waitFor } from './wait-for.ts';
 
@@ -105,6 +107,13 @@ export class Lab {
       middle.ip(`link set port${i} master br0 up`);
     });
     return middle;
+  }
+
+  /** One that goes when the lab closes. */
+  folder(): string {
+    const made = mkdtempSync(join(tmpdir(), 'vtep-lab-'));
+    this.folders.push(made);
+    return made;
   }
 
   async wire(...hosts: Host[]): Promise<void> {

@@ -1,0 +1,249 @@
+/**
+ * Many links in one daemon, made, changed and deleted as it runs.
+ *
+ *   a [ vx1 10.1.0.1 vx2 10.2.0.1 ] 192.0.2.1 ──┬── 192.0.2.2 [ the kernel's vx1 10.1.0.2, vx2 10.2.0.2 ] b
+ *                                               └── 192.0.2.3 [ the kernel's vx1 10.1.0.3 ] c
+ */
+import { once } from 'node:events';
+import { createConnection } from 'node:net';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { DaemonProcess } from '../support/daemon-process.ts';
+import { type Host, Lab } from '../support/netns.ts';
+import { transfer } from '../support/transfer.ts';
+import { waitFor } from '../support/wait-for.ts';
+
+interface Item {
+  ifname: string;
+  mtu: number;
+  address: string;
+}
+
+function kernelLink(host: Host, name: string, vni: number, remote: string, address: string): void {
+  host.ip(`link add ${name} type vxlan id ${vni} remote ${remote} dstport 4789 dev eth0`);
+  host.ip(`address add ${address} dev ${name}`, `link set ${name} up`);
+}
+
+const devices = async (host: Host) =>
+  (await host.json<{ ifname: string }[]>('ip', '-j', 'link')).map(({ ifname }) => ifname);
+
+describe('a daemon', () => {
+  const lab = new Lab();
+  let [a, b, c]: Host[] = [];
+  let daemon: DaemonProcess;
+  beforeAll(async () => {
+    [a, b, c] = ['a', 'b', 'c'].map((name) => lab.host(name));
+    lab.switch([
+      [a, '192.0.2.1/24'],
+      [b, '192.0.2.2/24'],
+      [c, '192.0.2.3/24'],
+    ]);
+    kernelLink(b, 'vx1', 1, '192.0.2.1', '10.1.0.2/24');
+    kernelLink(b, 'vx2', 2, '192.0.2.1', '10.2.0.2/24');
+    kernelLink(c, 'vx1', 1, '192.0.2.1', '10.1.0.3/24');
+    daemon = await DaemonProcess.start(lab, a);
+  });
+  afterAll(() => lab.close());
+
+  it('carries two links on one port, each with its peers', async () => {
+    await daemon.verb('link add vx1 type vxlan id 1 remote 192.0.2.2 dev eth0');
+    await daemon.verb('link add vx2 type vxlan id 2 remote 192.0.2.2');
+    a.ip('address add 10.1.0.1/24 dev vx1', 'address add 10.2.0.1/24 dev vx2');
+    a.ip('link set vx1 up', 'link set vx2 up');
+    expect([await a.ping('10.1.0.2'), await a.ping('10.2.0.2')]).toEqual([2, 2]);
+    await daemon.verb('fdb append 00:00:00:00:00:00 dev vx1 dst 192.0.2.3');
+    expect(await a.ping('10.1.0.3')).toBe(2);
+    const learned = await daemon.json<{ mac: string; dst: string }[]>('fdb show dev vx2');
+    expect(learned.map(({ dst }) => dst)).toEqual(['192.0.2.2', '192.0.2.2']);
+    const shown = await daemon.json<Item[]>('link show');
+    const real = await a.json<Item[]>('ip', '-j', 'link');
+    for (const { ifname, mtu, address } of shown) {
+      expect(real.find((link) => link.ifname === ifname)).toMatchObject({ mtu, address });
+    }
+    expect(shown.map(({ ifname, mtu }) => [ifname, mtu])).toEqual([
+      ['vx1', 1450],
+      ['vx2', 1450],
+    ]);
+  });
+
+  it('carries them at once: a transfer in each, both ways', async () => {
+    const both = [
+      { from: a, to: b, address: '10.1.0.2', port: 5001 },
+      { from: b, to: a, address: '10.2.0.1', port: 5002 },
+    ];
+    const done = await Promise.all(both.map((way) => transfer({ ...way, protocol: 'tcp', size: 32 << 20 })));
+    for (const [sent, received] of done) expect(received).toBe(sent);
+  });
+
+  it('changes a link as it runs: its port, its remotes, its VNI; the others go on', async () => {
+    b.ip('link add vx3 type vxlan id 3 remote 192.0.2.1 dstport 4790 dev eth0', 'link set vx2 down');
+    b.ip('address flush dev vx2', 'address add 10.2.0.2/24 dev vx3', 'link set vx3 up');
+    expect(await a.ping('10.2.0.2')).toBe(0);
+    a.ip('neigh flush dev vx2'); // b's vx3 has a MAC of its own
+    await daemon.verb('link set vx2 type vxlan id 3 dstport 4790 ttl 7');
+    expect(await a.ping('10.2.0.2')).toBe(2);
+    expect(await a.ping('10.1.0.2')).toBe(2);
+    const [{ linkinfo }] = await daemon.json<{ linkinfo: { info_data: object } }[]>('-d link show vx2');
+    expect(linkinfo.info_data).toMatchObject({ id: 3, port: 4790, ttl: 7 });
+    await expect(daemon.verb('link set vx2 type vxlan id 1 dstport 4789')).rejects.toThrow(
+      'there is a link with VNI 1 at port 4789 already (EEXIST)',
+    );
+    await expect(daemon.verb('link set vx2 type vxlan remote fd00::2')).rejects.toThrow('(EAFNOSUPPORT)');
+    expect(await a.ping('10.2.0.2')).toBe(2);
+  });
+
+  it('takes a link away, and its port with the last one', async () => {
+    await daemon.verb('link del vx2');
+    expect(await devices(a)).not.toContain('vx2');
+    const sockets = () => a.run('ss', '-Hlun', 'sport', '=', '4790');
+    expect((await sockets()).trim()).toBe('');
+    expect(await a.ping('10.1.0.2')).toBe(2);
+    await expect(daemon.verb('link del vx2')).rejects.toThrow('there is no link vx2 here (ENODEV)');
+  });
+
+  it('forgets a link whose device was deleted by hand', async () => {
+    await daemon.verb('link add vx9 type vxlan id 9 remote 192.0.2.2');
+    a.ip('link del vx9');
+    await waitFor(async () => !(await daemon.verb('link show')).includes('vx9'), 'vx9 to go');
+    await daemon.verb('link add vx9 type vxlan id 9 remote 192.0.2.2');
+    await daemon.verb('link del vx9');
+  });
+
+  it('tells those who watch', async () => {
+    const monitor = a.spawn(process.execPath, ...monitorWords(daemon));
+    let told = '';
+    monitor.stdout?.on('data', (chunk) => {
+      told += chunk;
+    });
+    // until it listens
+    await waitFor(async () => {
+      for (const dst of ['192.0.2.2', '192.0.2.3'])
+        await daemon.verb(`fdb replace 02:00:00:00:00:07 dev vx1 dst ${dst} static`);
+      return told.includes('02:00:00:00:00:07');
+    }, 'an entry to be told');
+    await daemon.verb('fdb del 02:00:00:00:00:07 dev vx1 dst 192.0.2.3');
+    await daemon.verb('link add vx5 type vxlan id 5');
+    await daemon.verb('link del vx5');
+    await waitFor(() => /Deleted .*vx5/.test(told), 'a deleted link to be told');
+    expect(told).toMatch(/^Deleted 02:00:00:00:00:07 dev vx1 dst 192\.0\.2\.3 self static$/m);
+    expect(told).toMatch(/^\d+: vx5:/m);
+    monitor.kill();
+  });
+
+  it('ends with all that it made', async () => {
+    expect(await daemon.end()).toBe(0);
+    expect((await devices(a)).sort()).toEqual(['eth0', 'lo']);
+    expect((await a.run('ss', '-Hlun')).trim()).toBe('');
+  });
+});
+
+const monitorWords = (daemon: DaemonProcess) => [
+  join(import.meta.dirname, '..', '..', 'dist', 'cli', 'main.js'),
+  '--socket',
+  daemon.socket,
+  'monitor',
+  'link',
+  'fdb',
+];
+
+describe('the control socket', () => {
+  const lab = new Lab();
+  let a: Host;
+  let daemon: DaemonProcess;
+  beforeAll(async () => {
+    a = lab.host('a');
+    daemon = await DaemonProcess.start(lab, a);
+  });
+  afterAll(() => lab.close());
+
+  /** Writes these bytes, and returns all that is answered until the daemon has closed. */
+  async function say(...pieces: (string | Buffer)[]): Promise<string[]> {
+    const socket = createConnection(daemon.socket);
+    let heard = '';
+    socket.on('data', (chunk) => {
+      heard += chunk;
+    });
+    socket.on('error', () => {});
+    const closed = new Promise((resolve) => socket.once('close', resolve));
+    await once(socket, 'connect');
+    for (const piece of pieces) socket.write(piece);
+    socket.end();
+    await closed;
+    return heard.trim().split('\n').slice(1);
+  }
+
+  it('answers each line, and goes on after one that is none', async () => {
+    const lines = await say(
+      'garbage\n',
+      '{"id":7}\n[1]\n',
+      'null\n',
+      Buffer.from([0xff, 0xfe, 10]),
+      '{"id":8,"verb":"link burn"}\n{"id":9,"verb":"link add","args":{"name":"x/y","id":1}}\n',
+      '{"id":10,"verb":"link add","args":{"name":"x","id":"1"}}\n',
+      '{"id":11,"verb":"link add","args":{"name":"x","id":1,"colour":"red"}}\n',
+      '{"id":12,"verb":"link ',
+      'show"}\n',
+    );
+    const answers = lines.map(
+      (line) => JSON.parse(line) as { id: number; error?: { code: string; message: string } },
+    );
+    expect(answers.map(({ id, error }) => [id, error?.code])).toEqual([
+      [0, 'EPROTO'],
+      [0, 'EPROTO'],
+      [0, 'EPROTO'],
+      [0, 'EPROTO'],
+      [0, 'EPROTO'],
+      [8, 'EOPNOTSUPP'],
+      [9, 'EINVAL'],
+      [10, 'EINVAL'],
+      [11, 'EINVAL'],
+      [12, undefined],
+    ]);
+    expect(answers[7].error?.message).toBe('id "1" is not a whole number from 0 to 16777215 (EINVAL)');
+    expect(answers[8].error?.message).toMatch(/^"colour" is not known; there are name, id,/);
+  });
+
+  it('refuses a line without an end, and a half one is nothing', async () => {
+    const endless = await say(...Array.from({ length: 40 }, () => Buffer.alloc(1 << 16, 0x78)));
+    expect(endless.at(-1)).toContain('a line is longer than 1048576 bytes');
+    expect(await say('{"id":1,"verb":"link show"')).toEqual([]);
+    expect(await daemon.verb('link show')).toBe('');
+  });
+
+  it('keeps requests of one connection in order, and what hangs on a failure undone', async () => {
+    const lines = await say(
+      '{"id":1,"verb":"link add","args":{"name":"vx1","id":1}}\n',
+      '{"id":2,"verb":"link add","args":{"name":"vx1","id":2}}\n',
+      '{"id":3,"verb":"link del","args":{"name":"vx1"},"chained":true}\n',
+      '{"id":4,"verb":"link show","args":{}}\n',
+    );
+    const answers = lines.map((line) => JSON.parse(line));
+    expect(answers.map(({ id, error }) => [id, error?.code])).toEqual([
+      [1, undefined],
+      [2, 'EEXIST'],
+      [3, 'ECANCELED'],
+      [4, undefined],
+      [4, undefined],
+    ]);
+    expect(answers[3].items).toMatchObject([{ name: 'vx1', id: 1 }]);
+    await daemon.verb('link del vx1');
+  });
+
+  it('is for one daemon; the next one after a kill has it, and nothing is left', async () => {
+    const second = new DaemonProcess(a, daemon.socket, []);
+    expect(await second.end('SIGCONT')).toBe(2);
+    expect(second.stderr).toContain(`a daemon of this network namespace listens at ${daemon.socket} already`);
+    await daemon.verb('link add vx1 type vxlan id 1 remote 192.0.2.2');
+    await daemon.end('SIGKILL');
+    await waitFor(async () => !(await devices(a)).includes('vx1'), 'the device of the killed one to go');
+    daemon = new DaemonProcess(a, daemon.socket, []);
+    await daemon.ready();
+    expect(await daemon.verb('link show')).toBe('');
+  });
+
+  it('listens to its own user, not to others', async () => {
+    const words = [process.execPath, ...monitorWords(daemon).slice(0, 3), 'link', 'show'];
+    const asNobody = a.run('setpriv', '--reuid', '65534', '--clear-groups', ...words);
+    await expect(asNobody).rejects.toThrow(/EACCES|EPERM/);
+  });
+});
