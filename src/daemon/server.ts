@@ -14,6 +14,9 @@ import { Lines } from './lines.ts';
 /** Items of one line; more would keep other connections waiting. */
 const ITEMS_A_LINE = 256;
 
+/** For one who is told why nothing more is read from him, and still writes. */
+const PATIENCE_MS = 1000;
+
 /** Carries a verb out. What it returns is shown: items, as they come. `gone` aborts when nobody listens any more. */
 export type Dispatch = (verb: string, args: unknown, gone: AbortSignal) => unknown;
 
@@ -123,7 +126,7 @@ class Conversation {
     const { socket } = this;
     const lines = new Lines();
     try {
-      for await (const piece of socket) {
+      for await (const piece of socket.iterator({ destroyOnReturn: false })) {
         socket.cork(); // the answers to what came together go together
         for (const line of lines.add(piece)) {
           const waits = line.trim() === '' ? undefined : this.answer(line);
@@ -134,6 +137,8 @@ class Conversation {
     } catch (error) {
       this.say({ id: 0, error: describe(error) });
       socket.uncork();
+      socket.resume(); // what is not read would take the answer with it when it closes
+      setTimeout(() => socket.destroy(), PATIENCE_MS).unref();
     }
     socket.end();
   }
