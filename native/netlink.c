@@ -1,4 +1,4 @@
-/* A route netlink socket. The messages are made and read in TypeScript (io/netlink.ts). */
+/* A route netlink socket. The messages are made and read in TypeScript (io/netlink-message.ts). */
 #define _GNU_SOURCE
 #include "addon.h"
 #include <errno.h>
@@ -6,15 +6,27 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#ifndef NETLINK_GET_STRICT_CHK
+#define NETLINK_GET_STRICT_CHK 12
+#endif
+
+/* Root has room for a burst of changes that no sysctl limits. Older kernels dump unfiltered and give errors no sentence. */
+static void set_options(int fd) {
+  int bytes = 4 << 20, on = 1;
+  if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof bytes) != 0) setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
+  setsockopt(fd, SOL_NETLINK, NETLINK_EXT_ACK, &on, sizeof on);
+  setsockopt(fd, SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof on);
+  setsockopt(fd, SOL_NETLINK, NETLINK_GET_STRICT_CHK, &on, sizeof on);
+}
+
 /* netlinkOpen(groups): fd or -errno */
 static napi_value netlink_open(napi_env env, napi_callback_info info) {
   napi_value argv[1];
   arguments(env, info, 1, argv);
   int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
   if (fd < 0) return answer(env, -errno);
+  set_options(fd);
   struct sockaddr_nl name = {.nl_family = AF_NETLINK, .nl_groups = (uint32_t)int_arg(env, argv[0])};
-  int bytes = 1 << 20;
-  setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
   if (bind(fd, (struct sockaddr *)&name, sizeof name) != 0) {
     int error = errno;
     close(fd);

@@ -1,10 +1,10 @@
 /** A link of the native data plane: its TAP, its share of the sockets, its rows of the tables; opened in order, changed as it runs. */
 
+import { findDevice } from '../io/devices.ts';
 import { native } from '../io/native.ts';
 import { endpoint } from '../tables/links.ts';
 import type { Dataplane } from './dataplane.ts';
 import { ALL_ZERO } from './fdb.ts';
-import * as host from './host.ts';
 import type { Link } from './link.ts';
 import type { LinkOptions } from './link-options.ts';
 import { type Offload, OffloadReport, turnOffTap, turnOnTap, turnOnUdp } from './offloads.ts';
@@ -70,7 +70,7 @@ export class CarriedLink {
 
   /** Of its TAP, as it is now. */
   get state(): { mtu: number; mac: string; up: boolean } {
-    return host.device(this.options.name) ?? { mtu: this.mtu, mac: '', up: false };
+    return findDevice(this.options.name) ?? { mtu: this.mtu, mac: '', up: false };
   }
 
   /** In force. */
@@ -146,7 +146,7 @@ async function open(
   queues: readonly number[],
   undo: Undo,
 ): Promise<Parts> {
-  const { tables, links, say } = plane;
+  const { host, links, say } = plane;
   const report = new OffloadReport(plane.options.offloads);
   undo.push(() => {
     for (const fd of queues) native().closeFd(fd);
@@ -162,7 +162,7 @@ async function open(
     const ways = await takeWays(plane, options, site, report);
     whileOpening.push(() => undoAll(ways.undo));
     plane.sockets.cook(link.index, options, site.device?.index ?? 0);
-    const { index } = settle(tables, link.index, options, site, undo, say);
+    const { index } = settle(host, link.index, options, site, undo, say);
     const { ended } = await plane.carry(link.index, queues, report.has('lro'), ways.sender.id);
     whileOpening.push(() => plane.leave(link.index));
     link.appear();

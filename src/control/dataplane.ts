@@ -4,6 +4,7 @@ import { monotonicSeconds } from '../engine/engine.ts';
 import { NativeEngine } from '../engine/native-engine.ts';
 import { DEFAULT_SIZES, Tables } from '../tables/tables.ts';
 import { Groups } from './groups.ts';
+import { HostFollower } from './host-follower.ts';
 import type { EngineOptions, Say } from './link-options.ts';
 import { Links } from './links.ts';
 import { Sockets } from './sockets.ts';
@@ -23,6 +24,7 @@ export class Dataplane {
   readonly options: DataplaneOptions;
   readonly tables: Tables;
   readonly links: Links;
+  readonly host: HostFollower;
   readonly engine: NativeEngine;
   readonly sockets: Sockets;
   readonly groups = new Groups();
@@ -44,6 +46,7 @@ export class Dataplane {
     this.say = say;
     this.tables = new Tables(Tables.allocate(sizes));
     this.links = new Links(this.tables, monotonicSeconds);
+    this.host = new HostFollower(this.tables);
     this.engine = new NativeEngine(this.tables, workers, options);
     this.sockets = new Sockets(this.tables, this.engine, { trains: offloads.gso, atLocal }, say);
     this.engine.onLinkEnded = (link, why) => this.ends.get(link)?.(why);
@@ -80,6 +83,7 @@ export class Dataplane {
   }
 
   async stop(): Promise<void> {
+    this.host.close();
     await this.engine.stop();
   }
 }

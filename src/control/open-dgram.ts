@@ -2,11 +2,12 @@
 
 import { monotonicSeconds } from '../engine/engine.ts';
 import { EventedEngine } from '../engine/evented-engine.ts';
+import { findRoute } from '../io/routes.ts';
 import { TapPort } from '../io/tap.ts';
 import { DgramUdpPort } from '../io/udp-dgram.ts';
 import { DEFAULT_SIZES, Tables } from '../tables/tables.ts';
 import { ALL_ZERO } from './fdb.ts';
-import * as host from './host.ts';
+import { HostFollower } from './host-follower.ts';
 import type { LinkOptions, Options, Say } from './link-options.ts';
 import { Links } from './links.ts';
 import { NO_OFFLOADS, OffloadReport, turnOffTap, turnOnTap } from './offloads.ts';
@@ -34,7 +35,9 @@ export async function openDgramLink(
   const udp = await openDgram(options, site.ipv6);
   undo.push(() => udp.close());
   for (const port of udp.sourcePorts) tables.own.addPort(port);
-  const { mtu } = settle(tables, link.index, options, site, undo, say);
+  const host = new HostFollower(tables);
+  undo.push(() => host.close());
+  const { mtu } = settle(host, link.index, options, site, undo, say);
   const route = { link: link.index, endpoint: link.endpoint };
   link.appear();
   const engine = new EventedEngine(tables, tap, udp, route, monotonicSeconds);
@@ -56,7 +59,7 @@ async function openDgram(options: LinkOptions, ipv6: boolean): Promise<DgramUdpP
   ].find((sentence) => sentence !== false);
   if (refused) throw new Error(`--transport dgram cannot do ${refused}; --transport native can`);
   for (const remote of dev === undefined ? [] : remotes) {
-    const leaves = host.route(remote)?.dev;
+    const leaves = findRoute(remote)?.dev;
     if (leaves === dev) continue;
     throw new Error(
       `--transport dgram cannot steer datagrams to dev ${dev}: the route to ${remote} leaves by ${leaves ?? 'no interface'}`,

@@ -2,9 +2,9 @@
 
 import { availableParallelism } from 'node:os';
 import { getSystemErrorName } from 'node:util';
+import type { Device } from '../io/devices.ts';
 import { native } from '../io/native.ts';
 import { WORKERS_MOST } from '../tables/tables.ts';
-import type { Device } from './host.ts';
 import type { Options, Say } from './link-options.ts';
 import type { Undo } from './undo.ts';
 

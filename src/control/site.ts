@@ -1,30 +1,32 @@
 /** The host around a link: what is there before anything is made, and the TAP's own settings. */
 
 import { isIPv6 } from 'node:net';
-import type { Tables } from '../tables/tables.ts';
-import { formatMac, type Mac, parseMac } from '../wire/address.ts';
-import * as host from './host.ts';
+import { type Device, findDevice } from '../io/devices.ts';
+import { findRoute, type Route } from '../io/routes.ts';
+import { formatMac, type Mac } from '../wire/address.ts';
+import { setUp } from './host.ts';
+import type { HostFollower } from './host-follower.ts';
 import type { LinkOptions, Say } from './link-options.ts';
 import type { Undo } from './undo.ts';
 
 export interface Site {
-  readonly device: host.Device | undefined;
+  readonly device: Device | undefined;
   /** The TAP, if it outlives us. */
-  readonly existing: host.Device | undefined;
-  readonly route: ReturnType<typeof host.route>;
+  readonly existing: Device | undefined;
+  readonly route: Route | undefined;
   readonly ipv6: boolean;
 }
 
 export function survey(options: LinkOptions): Site {
   const { name, dev, group, local } = options;
-  const device = dev === undefined ? undefined : host.device(dev);
+  const device = dev === undefined ? undefined : findDevice(dev);
   if (dev !== undefined && !device) throw new Error(`dev "${dev}" is no interface of this namespace`);
   if (group !== undefined && !device) {
     throw new Error(`group "${group}" needs dev: the interface to join it on (EINVAL)`);
   }
   const [first] = defaults(options);
-  const route = first === undefined ? undefined : host.route(first, dev);
-  return { device, existing: host.device(name), route, ipv6: isIPv6(first ?? local ?? '') };
+  const route = first === undefined ? undefined : findRoute(first, dev);
+  return { device, existing: findDevice(name), route, ipv6: isIPv6(first ?? local ?? '') };
 }
 
 /** Where frames go that have no entry, at first. */
@@ -34,13 +36,13 @@ export function defaults({ remotes, group }: Pick<LinkOptions, 'remotes' | 'grou
 
 /** Sets the TAP up, and keeps the tables in step with it from here on. */
 export function settle(
-  tables: Tables,
+  host: HostFollower,
   link: number,
   options: LinkOptions,
   site: Site,
   undo: Undo,
   say: Say,
-): host.Device {
+): Device {
   const { device, existing, route, ipv6 } = site;
   const overhead = ipv6 ? 70 : 50;
   const mtu = options.mtu ?? (device?.mtu ?? route?.mtu ?? 1500 + overhead) - overhead;
@@ -51,23 +53,19 @@ export function settle(
     mtuAsked: options.mtu !== undefined,
     mac: mac && formatMac(mac.high, mac.low),
   };
-  const own = host.setUp(wanted, existing ? undo : [], (sentence) => say('warn', sentence));
-  const ownMac = parseMac(own.mac);
-  if (ownMac) tables.links.setMac(link, ownMac.high, ownMac.low);
-  tables.links.setMtu(link, own.mtu);
-  const watch = host.follow(tables, link, own.index);
-  undo.push(() => watch.close());
+  const own = setUp(wanted, existing ? undo : [], (sentence) => say('warn', sentence));
+  undo.push(host.follow(link, own.index));
   return own;
 }
 
 /** What was changed of it since: an MTU, a MAC, addresses, up or down. What was not said stays as it is. */
 export function keepUp(before: LinkOptions, to: LinkOptions, undo: Undo, say: Say): void {
   const added = to.addresses.filter((each) => !before.addresses.includes(each));
-  const own = host.device(to.name);
+  const own = findDevice(to.name);
   const mac = to.mac && formatMac(to.mac.high, to.mac.low);
   const mtu = to.mtu ?? own?.mtu ?? 1500;
   const wanted = { name: to.name, mtu, mtuAsked: true, mac, addresses: added, up: to.up };
-  host.setUp(wanted, undo, (sentence) => say('warn', sentence));
+  setUp(wanted, undo, (sentence) => say('warn', sentence));
 }
 
 /** The same VTEP has the same address after a restart: peers keep it in their ARP tables. */
