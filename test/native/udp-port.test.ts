@@ -2,6 +2,7 @@
 import { expect, it } from 'vitest';
 import { Batch } from '../../src/memory/batch.ts';
 import { FramePool, HEADROOM } from '../../src/memory/frame-pool.ts';
+import { OffloadCounts } from '../../src/memory/offload-counts.ts';
 import { describePort } from '../support/port-contract.ts';
 import { describeUnderlay, type UnderlayPair } from '../support/underlay-contract.ts';
 import { openNative, recordsOf } from '../support/underlay-ports.ts';
@@ -71,4 +72,32 @@ it('a datagram that is too large is refused alone, with EMSGSIZE', async () => {
   }, 'the two that fit');
   from.close();
   to.close();
+});
+
+it('a train is made of frames with one outer header, and what came in it has that', async () => {
+  const from = openNative('127.0.12.6', 14_789, { sockets: 1, trains: true });
+  const to = openNative('127.0.12.7', 14_789, { trains: true });
+  from.bind(recordsOf([['127.0.12.7', 14_789]]));
+  // IPv4 behind 8 bytes of VXLAN; the marks go outward, the DSCP does not
+  const tos = [0, 0, 1, 1, 0xb8 | 2, 2, 2, 3, 0];
+  const [outgoing, incoming] = [batchOf(tos.length), Batch.receiving(pool, 4, 4, 16)];
+  for (const [slot, inner] of [0, 1, 2, 0xb8 | 2, 3].entries()) {
+    const at = slot * pool.slotBytes + HEADROOM + 8;
+    pool.bytes.fill(0, at, at + 92);
+    pool.bytes.set([0x08, 0x00, 0x45, inner], at + 12);
+  }
+  const slots: Record<number, number> = { 0: 0, 1: 1, 2: 2, [0xb8 | 2]: 3, 3: 4 };
+  for (const inner of tos) outgoing.queue(slots[inner], HEADROOM, 100, 0, 0);
+  expect(from.transmit(outgoing, 0, tos.length)).toBe(0);
+  const got: number[] = [];
+  await waitFor(() => {
+    const count = to.receive(incoming);
+    got.push(...incoming.tos.subarray(0, count));
+    return got.length >= tos.length;
+  }, 'all frames');
+  expect(got).toEqual([0, 0, 1, 1, 2, 2, 2, 2, 0]);
+  const counts = new OffloadCounts([from.counts]).read();
+  // CE leaves as ECT(0): one train with those before it
+  expect([counts.trains, counts['train-frames']]).toEqual([3, 8]);
+  for (const port of [from, to]) port.close();
 });

@@ -5,8 +5,11 @@
  *   theirs [ vx0 ] 192.0.2.1, 2001:db8::1 ──── 192.0.2.2, 2001:db8::2
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Lab } from '../support/netns.ts';
+import { Capture } from '../support/capture.ts';
+import { type Host, Lab } from '../support/netns.ts';
 import { scapy } from '../support/scapy.ts';
+import { transfer } from '../support/transfer.ts';
+import { openTunnel, UNDERLAYS } from '../support/tunnel.ts';
 import { ADDRESSES, HOST_MAC, inward, LINK_MAC, openTwins, outward, type Twins } from '../support/twins.ts';
 
 const MARKS = [0, 1, 2, 3] as const;
@@ -66,3 +69,56 @@ describe.each(FAMILIES)('congestion marks, underlay %s', (family) => {
     expect(packets).toHaveLength(MARKS.length ** 2 * 8);
   });
 });
+
+/** Every tenth of what leaves is told that the way is full, superframes as a whole. */
+async function congest(host: Host, family: 'ip' | 'ip6'): Promise<void> {
+  const mark = `udp dport 4789 ${family} ecn ect0 numgen random mod 10 0 ${family} ecn set ce`;
+  const hook = 'type filter hook output priority 0';
+  await host.run('nft', `table inet full { chain out { ${hook}; ${mark}; }; }`);
+}
+
+const TUNNELS = FAMILIES.flatMap((family) => UNDERLAYS.map((underlay) => ({ family, underlay })));
+
+describe.each(TUNNELS)(
+  'a TCP flow that knows marks, over $family and a $underlay',
+  ({ family, underlay }) => {
+    const lab = new Lab();
+    afterAll(() => lab.close());
+
+    it('is marked in superframes and trains too, and slows down', async () => {
+      const { a, b, vteps } = await openTunnel(lab, { underlay, family, peer: 'itself', words: 'learning' });
+      for (const host of [a, b]) await host.run('sysctl', '-qw', 'net.ipv4.tcp_ecn=1');
+      await congest(a, family === 'IPv4' ? 'ip' : 'ip6');
+      for (const address of ['10.0.0.2', 'fd00::2']) {
+        const capture = await Capture.start(b, 'vx0', 'tcp', 128);
+        const size = 4 << 20;
+        const [sent, got] = await transfer({
+          from: a,
+          to: b,
+          address,
+          protocol: 'tcp',
+          size,
+          rate: 30 << 20,
+        });
+        expect(await capture.stop()).toBe(0);
+        expect(got).toBe(sent);
+        const [mark, sum] = address.includes(':')
+          ? ['ipv6.tclass.ecn', 'ipv6.version']
+          : ['ip.dsfield.ecn', 'ip.checksum.status'];
+        const fields = [mark, 'tcp.len', 'tcp.flags.syn', sum];
+        const rows = capture.tshark(fields, 'tcp.dstport == 5999').map((row) => row.map(Number));
+        const bytes = (of: number) => rows.reduce((all, [its, length]) => all + (its === of ? length : 0), 0);
+        // what is not sent again can be marked, and some of it is; the first packet of the flow cannot
+        expect(bytes(2) + bytes(3)).toBeGreaterThan(0.9 * size);
+        expect(bytes(3)).toBeGreaterThan(10_000);
+        expect(bytes(2)).toBeGreaterThan(bytes(3));
+        expect(rows.filter(([, , syn]) => syn).every(([its]) => its === 0)).toBe(true);
+        expect(capture.tshark(['frame.number'], 'ip.checksum.status == "Bad"')).toEqual([]);
+        expect(capture.tshark(['frame.number'], 'tcp.srcport == 5999 && tcp.flags.ece == 1')).not.toEqual([]);
+      }
+      expect(await vteps[0].counter('trains')).toBeGreaterThan(10);
+      expect(await vteps[1].counter('trains-received')).toBeGreaterThan(10);
+      expect(await vteps[1].counter('congested')).toBe(0);
+    });
+  },
+);
