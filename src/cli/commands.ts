@@ -1,9 +1,10 @@
-/** Verbs that are no object's: each takes its own words, and is loaded when it is spoken. Returns the exit code. */
+/** Verbs that are no object's, never cut short: each takes its own words, and is loaded when it is spoken. */
 
 import type { CliOptions } from './options.ts';
 
 export const COMMANDS: Readonly<Record<string, (words: string[], options: CliOptions) => Promise<number>>> = {
   daemon: async (words) => (await import('./daemon.ts')).daemon(words),
+  stop: async (words, options) => (await import('./stop.ts')).stop(words, options),
   run: async (words) => (await import('./run.ts')).run(words),
   exec: async (words) => (await import('./exec.ts')).exec(words),
   completion: async (words) => (await import('./completion.ts')).completion(words),

@@ -6,7 +6,7 @@
 import { readdirSync } from 'node:fs';
 import { COMMANDS } from './commands.ts';
 import { FormError, type Words } from './grammar.ts';
-import { findVerb, loadObject, OBJECTS, spelled } from './objects.ts';
+import { findVerb, loadObject, OBJECTS } from './objects.ts';
 import { OPTIONS } from './options.ts';
 
 const BASH = `_vtep() {
@@ -60,7 +60,7 @@ async function following(before: readonly string[], begun: string): Promise<stri
     return begun.startsWith('-') ? optionWords() : names;
   }
   const object = await loadObject(first);
-  if (!object) return followingCommand(spelled(Object.keys(COMMANDS), first), rest);
+  if (!object) return followingCommand(first, rest);
   if (rest.length === 0 && !Object.hasOwn(object.verbs, '')) {
     return Object.keys(object.verbs).map((name) => name.split('|')[0]);
   }
@@ -68,8 +68,9 @@ async function following(before: readonly string[], begun: string): Promise<stri
   return followingWord(command.grammar?.words ?? {}, words);
 }
 
-async function followingCommand(command: string | undefined, words: readonly string[]): Promise<string[]> {
+async function followingCommand(command: string, words: readonly string[]): Promise<string[]> {
   if (command === 'run') return followingWord((await import('./run-words.ts')).RUN_WORDS, words);
+  if (command === 'daemon') return followingWord((await import('./daemon.ts')).DAEMON_WORDS, words);
   if (command === 'completion') return Object.keys(SCRIPTS);
   return command === 'help' ? Object.keys(OBJECTS).map((name) => name.split('|')[0]) : [];
 }

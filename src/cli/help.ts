@@ -15,6 +15,7 @@ const OVERVIEW = `A userspace VXLAN data plane over TAP; its words are those of 
                                           whose ARP and ND is answered, as \`ip neigh\`
   vtep vni   add|delete|show ...          the VNIs of a trunk, as \`bridge vni\`
   vtep monitor [link|fdb|neigh|miss]...   what happens, as it happens
+  vtep stop                               ends the daemon, and its links
   vtep completion bash|zsh|fish           for the shell, such as: source <(vtep completion bash)
 
 Options stand before the verb: -j[son] -p[retty] -d[etails] -s[tatistics] -o[neline] -b[atch] FILE|- -force

@@ -9,7 +9,7 @@
 import { NoDaemon } from '../control/client.ts';
 import { COMMANDS } from './commands.ts';
 import { FormError, UsageError, wrapped } from './grammar.ts';
-import { findVerb, loadObject, OBJECTS, planOf, spelled } from './objects.ts';
+import { findVerb, loadObject, OBJECTS, planOf } from './objects.ts';
 import { type CliOptions, parseOptions } from './options.ts';
 import { version } from './version.ts';
 
@@ -44,8 +44,7 @@ async function speak([first, ...words]: string[], options: CliOptions): Promise<
     const plan = planOf(findVerb(object.name, object.verbs, words), options);
     return (await import('./verb.ts')).carryOutVerb(plan, options);
   }
-  const command = spelled(Object.keys(COMMANDS), first);
-  if (command) return COMMANDS[command](words, options);
+  if (Object.hasOwn(COMMANDS, first)) return COMMANDS[first](words, options);
   const objects = Object.keys(OBJECTS).map((name) => name.split('|')[0]);
   const known = [...objects, ...Object.keys(COMMANDS)].join(', ');
   throw new FormError(

@@ -27,7 +27,7 @@ const INWARD: readonly DropReason[] = [
   'tap-failed',
 ];
 
-/** In the order of iproute2. What is as by default is left out where iproute2 does so. */
+/** In the order and the spelling of iproute2, which cuts maxaddress short. What is as by default is left out as there. */
 export function linkWords(link: Attributes): string {
   const { remotes = [], srcport = [0, 0] } = link;
   const on = (name: 'proxy' | 'rsc' | 'l2miss' | 'l3miss' | 'external' | 'vnifilter' | 'suppress') =>
@@ -54,7 +54,7 @@ export function linkWords(link: Attributes): string {
     ...(link.df ? [`df ${link.df}`] : []),
     ...(link.flowlabel ? [`flowlabel ${hex(link.flowlabel)}`] : []),
     `ageing ${link.ageing ?? 300}`,
-    ...(link.maxaddress ? [`maxaddress ${link.maxaddress}`] : []),
+    ...(link.maxaddress ? [`maxaddr ${link.maxaddress}`] : []),
     either('udpcsum', true),
     either('udp6zerocsumtx', false),
     either('udp6zerocsumrx', false),

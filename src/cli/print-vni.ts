@@ -39,7 +39,8 @@ function words({ dev, vni: [first, last], group, remote, vlan }: VniItem): strin
 
 function row({ vni: [first, last], group, remote, vlan }: VniItem): string {
   const range = first === last ? ` ${first}`.padEnd(15) : ` ${first}-${`${last}`.padEnd(14)} `;
-  return `${range}${group ?? remote ?? ''}${vlan ? ` vlan ${vlan}` : ''}`;
+  const where = group ?? remote;
+  return `${range}${where ? ` ${where}` : ''}${vlan ? ` vlan ${vlan}` : ''}`;
 }
 
 function statLines(counters: Readonly<Record<string, number>>): string[] {

@@ -47,10 +47,10 @@ function write(text: string): Promise<void> | void {
 }
 
 async function* jobsOf(file: string, options: CliOptions): AsyncGenerator<Iterable<Job>> {
+  const planner = await Planner.load(options);
   const stream = file === '-' ? process.stdin : createReadStream(file);
   stream.setEncoding('utf8');
   const name = file === '-' ? 'line ' : `${file}:`;
-  const planner = await Planner.load(options);
   const lines = new BatchLines();
   function* jobs(some: Iterable<BatchLine>): Generator<Job> {
     for (const { number, words } of some) {
