@@ -10,7 +10,7 @@ import type { LinkOptions } from './link-options.ts';
 import { type Offload, OffloadReport, turnOffTap, turnOnTap, turnOnUdp } from './offloads.ts';
 import { openTap, steer } from './open-tap.ts';
 import { Refusal } from './refusal.ts';
-import { defaults, keepUp, type Site, settle, survey } from './site.ts';
+import { defaults, keepUp, pathMtu, type Site, settle, survey } from './site.ts';
 import { hasChecksum, type Sending } from './sockets.ts';
 import { type Undo, undoAll } from './undo.ts';
 
@@ -94,6 +94,7 @@ export class CarriedLink {
         await plane.carry(link.index, queues, report.has('lro'), ways.sender.id);
       }
       link.apply(to);
+      link.pathMtu = pathMtu(site);
       changeRemotes(link, this.options, to);
       const before = this.ways;
       this.ways = ways;
@@ -163,6 +164,7 @@ async function open(
     whileOpening.push(() => undoAll(ways.undo));
     plane.sockets.cook(link.index, options, site.device?.index ?? 0);
     const { index } = settle(host, link.index, options, site, undo, say);
+    link.pathMtu = pathMtu(site);
     const { ended } = await plane.carry(link.index, queues, report.has('lro'), ways.sender.id);
     whileOpening.push(() => plane.leave(link.index));
     link.appear();

@@ -34,6 +34,15 @@ export function defaults({ remotes, group }: Pick<LinkOptions, 'remotes' | 'grou
   return [...new Set(group === undefined ? remotes : [...remotes, group])];
 }
 
+/** What the datagrams of a packet have around it: Ethernet, VXLAN, UDP and IP. */
+const overhead = (ipv6: boolean): number => (ipv6 ? 70 : 50);
+
+/** The largest inner packet that the way to the remotes carries; 0: nobody knows. */
+export function pathMtu({ device, route, ipv6 }: Site): number {
+  const way = Math.min(device?.mtu ?? Number.POSITIVE_INFINITY, route?.mtu ?? Number.POSITIVE_INFINITY);
+  return way === Number.POSITIVE_INFINITY ? 0 : way - overhead(ipv6);
+}
+
 /** Sets the TAP up, and keeps the tables in step with it from here on. */
 export function settle(
   host: HostFollower,
@@ -44,8 +53,7 @@ export function settle(
   say: Say,
 ): Device {
   const { device, existing, route, ipv6 } = site;
-  const overhead = ipv6 ? 70 : 50;
-  const mtu = options.mtu ?? (device?.mtu ?? route?.mtu ?? 1500 + overhead) - overhead;
+  const mtu = options.mtu ?? (device?.mtu ?? route?.mtu ?? 1500 + overhead(ipv6)) - overhead(ipv6);
   const mac = options.mac ?? (existing ? undefined : derivedMac(options.local ?? route?.source, options));
   const wanted = {
     ...options,

@@ -188,7 +188,7 @@ function itemOf({ args, carried }: Held, stats: boolean): LinkItem {
     dstport: carried.options.port,
     ifindex: carried.ifindex,
     mtu,
-    pathMtu: mtu,
+    pathMtu: carried.link.pathMtu || mtu,
     address: mac,
     up,
     workers: carried.workers,

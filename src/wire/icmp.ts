@@ -34,9 +34,8 @@ export const LEAST_IPV6 = 1280;
 const isErrorV4 = (type: number): boolean =>
   type === 3 || type === 4 || type === 5 || type === 11 || type === 12;
 
-/** A host's own address, neither 0/8 nor 127/8, no group and not everybody. */
-const isHostV4 = (ip: number): boolean =>
-  ip >>> 24 !== 0 && ip >>> 24 !== 127 && ip >>> 28 !== 14 && ip !== -1;
+/** A host's own address: not unspecified, loopback, a group or everybody. */
+const isHostV4 = (ip: number): boolean => ip !== 0 && ip >>> 24 !== 127 && ip >>> 28 !== 14 && ip !== -1;
 
 /** Whether its sender wants to be told that the IPv4 packet at `ip` does not fit: it must not be cut, and is one to answer. */
 export function mayBeTold(view: DataView, ip: number, end: number): boolean {

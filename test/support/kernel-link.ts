@@ -42,7 +42,7 @@ def take():
             if s is asked: misses(data)
             elif s is inside:
                 if where[2] != 4: told["replies"].append(data.hex())
-            elif where[2] == 4 and data[12:14] == b"\\x08\\0" and data[23] == 17 and data[36:38] == b"\\x12\\xb5":
+            elif where[2] == 4 and data[12:14] == b"\\x08\\0" and data[20] & 63 == 0 and data[23] == 17 and data[36:38] == b"\\x12\\xb5":
                 if data[56:62] != own: told["left"].append(data[50:].hex())
 for frame in given:
     inside.send(bytes.fromhex(frame))
