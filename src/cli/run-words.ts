@@ -3,6 +3,7 @@
 import { linkOptions } from '../control/link-args.ts';
 import type { Options } from '../control/link-options.ts';
 import type { LinkArgs } from '../control/protocol.ts';
+import { isLinkLocal } from '../wire/address.ts';
 import {
   CARRYING_WORDS,
   type Carrying,
@@ -12,7 +13,6 @@ import {
 } from './carrying-words.ts';
 import { Grammar, UsageError, type Words } from './grammar.ts';
 import { checkName, checkNew, LINK_WORDS, type LinkReading, takeName } from './link-words.ts';
-import { isLinkLocal } from './values.ts';
 
 export type RunOptions = Options & Carrying;
 

@@ -1,7 +1,7 @@
 /** What stands behind words: numbers, addresses, one of a few. Each says what was given, and what would be right. */
 
 import { isIPv4 } from 'node:net';
-import { formatMac, isMulticast, isUnspecified, parseIp, parseMac } from '../wire/address.ts';
+import { formatMac, isLinkLocal, isMulticast, isUnspecified, parseIp, parseMac } from '../wire/address.ts';
 import { UsageError } from './grammar.ts';
 
 export function whole(word: string, what: string, least: number, most: number): number {
@@ -74,10 +74,6 @@ export function zoned(
   const [ip, dev] = word.split('%', 2);
   if (!isLinkLocal(ip)) throw new UsageError(`${what} "${word}": only a link-local address has a device`);
   return { ip: read(ip, what), dev: device(dev, what) };
-}
-
-export function isLinkLocal(ip: string): boolean {
-  return /^fe[89ab]/i.test(ip);
 }
 
 const PRINTED_MAC = /^[0-9a-f]{2}:[0-9a-f]{2}:[0-9a-f]{2}:[0-9a-f]{2}:[0-9a-f]{2}:[0-9a-f]{2}$/;

@@ -1,10 +1,11 @@
 /** A link of the native data plane: its TAP, its share of the sockets, its rows of the tables; opened in order, changed as it runs. */
 
-import { findDevice } from '../io/devices.ts';
+import { type Device, findDevice } from '../io/devices.ts';
 import { native } from '../io/native.ts';
 import { endpoint } from '../tables/links.ts';
 import type { Dataplane } from './dataplane.ts';
 import { ALL_ZERO } from './fdb.ts';
+import { Membership } from './groups.ts';
 import type { Link } from './link.ts';
 import type { LinkOptions } from './link-options.ts';
 import { type Offload, OffloadReport, turnOffTap, turnOnTap, turnOnUdp } from './offloads.ts';
@@ -17,6 +18,7 @@ import { type Undo, undoAll } from './undo.ts';
 /** Where its datagrams come in and what they leave by, and how both are given back. */
 interface Ways {
   sender: Sending;
+  membership?: Membership;
   undo: Undo;
 }
 
@@ -44,6 +46,9 @@ export class CarriedLink {
     this.plane = plane;
     this.queues = queues;
     this.undo = undo;
+    const listener = { device: ({ up }: Device) => this.follow(up) };
+    plane.host.watch.follow(this.ifindex, listener);
+    undo.push(() => plane.host.watch.unfollow(this.ifindex, listener));
   }
 
   /** `queues`: of its TAP, where it is open already. */
@@ -87,6 +92,7 @@ export class CarriedLink {
     try {
       const ways = await takeWays(plane, to, site, report);
       undo.push(() => undoAll(ways.undo));
+      ways.membership?.follow(this.state.up);
       keepUp(this.options, to, undo, plane.say);
       undo.push(() => plane.sockets.cook(link.index, this.options, survey(this.options).device?.index ?? 0));
       plane.sockets.cook(link.index, to, site.device?.index ?? 0);
@@ -113,6 +119,15 @@ export class CarriedLink {
     await plane.leave(link.index);
     await undoAll(this.ways.undo);
     await undoAll(undo);
+  }
+
+  /** Its TAP is up, or down: as the kernel's link, it is in its group while it is up. */
+  private follow(isUp: boolean): void {
+    try {
+      this.ways.membership?.follow(isUp);
+    } catch (error) {
+      this.plane.say('warn', (error as Error).message);
+    }
   }
 
   private checkChange(to: LinkOptions, { ipv6 }: Site): void {
@@ -163,7 +178,8 @@ async function open(
     const ways = await takeWays(plane, options, site, report);
     whileOpening.push(() => undoAll(ways.undo));
     plane.sockets.cook(link.index, options, site.device?.index ?? 0);
-    const { index } = settle(host, link.index, options, site, undo, say);
+    const { index, up } = settle(host, link.index, options, site, undo, say);
+    ways.membership?.follow(up);
     link.pathMtu = pathMtu(site);
     const { ended } = await plane.carry(link.index, queues, report.has('lro'), ways.sender.id);
     whileOpening.push(() => plane.leave(link.index));
@@ -190,12 +206,10 @@ async function takeWays(
     undo.push(() => sockets.leaveReceiver(receiver, way));
     const sender = await sockets.takeSender(way);
     undo.push(() => sockets.leaveSender(sender));
-    if (group !== undefined && device) {
-      groups.join(group, device.index);
-      undo.push(() => groups.leave(group, device.index));
-    }
+    const membership = group && device ? new Membership(groups, group, device.index) : undefined;
+    undo.push(() => membership?.end());
     for (const fd of receiver.fds) turnOnUdp(fd, sender.fds[0], hasChecksum(way), report);
-    return { sender, undo };
+    return { sender, membership, undo };
   } catch (error) {
     await undoAll(undo);
     throw error;

@@ -8,7 +8,7 @@ import { getSystemErrorName } from 'node:util';
 import { native } from '../io/native.ts';
 import { parseIp } from '../wire/address.ts';
 
-interface Membership {
+interface Held {
   readonly holder: Holder;
   links: number;
 }
@@ -24,7 +24,7 @@ const ENOBUFS = -105;
 const ENOMEM = -12;
 
 export class Groups {
-  private readonly memberships = new Map<string, Membership>();
+  private readonly memberships = new Map<string, Held>();
   private readonly holders: Holder[] = [];
 
   /** One more link listens to `group` on the interface of this index. */
@@ -74,6 +74,33 @@ export class Groups {
     const holder = { fd, ipv6, groups: 0, full: false };
     this.holders.push(holder);
     return holder;
+  }
+}
+
+/** A link's place in its group: it has it while its TAP is up. */
+export class Membership {
+  private readonly groups: Groups;
+  private readonly group: string;
+  private readonly device: number;
+  private isIn = false;
+  private isOver = false;
+
+  constructor(groups: Groups, group: string, device: number) {
+    this.groups = groups;
+    this.group = group;
+    this.device = device;
+  }
+
+  follow(isUp: boolean): void {
+    if (isUp === this.isIn || this.isOver) return;
+    if (isUp) this.groups.join(this.group, this.device);
+    else this.groups.leave(this.group, this.device);
+    this.isIn = isUp;
+  }
+
+  end(): void {
+    this.follow(false);
+    this.isOver = true;
   }
 }
 

@@ -2,7 +2,7 @@
 
 import { isIPv6 } from 'node:net';
 import { DEFAULT_RANGE } from '../io/source-ports.ts';
-import { parseMac } from '../wire/address.ts';
+import { isLinkLocal, parseMac } from '../wire/address.ts';
 import { DEFAULT_SETTINGS } from './link.ts';
 import type { LinkOptions } from './link-options.ts';
 import type { LinkArgs } from './protocol.ts';
@@ -62,7 +62,7 @@ function checkFamilies({ remotes = [], group, local, dev, udpcsum }: LinkArgs): 
       `"${v6[0]}" is IPv6 and others are IPv4: local and all remotes must be of one family (EINVAL)`,
     );
   }
-  const linkLocal = remotes.find((each) => /^fe[89ab]/i.test(each));
+  const linkLocal = remotes.find(isLinkLocal);
   if (linkLocal && !dev) throw new Error(`remote "${linkLocal}" is link-local: it needs dev (EINVAL)`);
   if (group && !dev) throw new Error(`group "${group}" needs dev: the interface to join on (EINVAL)`);
   if (v6.length > 0 && udpcsum === false) {

@@ -7,7 +7,7 @@ import { native } from '../io/native.ts';
 import { SENDING_SOCKETS, spread } from '../io/source-ports.ts';
 import { endpoint } from '../tables/links.ts';
 import type { Tables } from '../tables/tables.ts';
-import { parseIp } from '../wire/address.ts';
+import { isLinkLocal, parseIp } from '../wire/address.ts';
 import type { LinkOptions, Say } from './link-options.ts';
 
 export const RECEIVE_BUFFER = 16 * 1024 * 1024;
@@ -70,8 +70,7 @@ export class Sockets {
 
   /** What a link's datagrams come in by. */
   async takeReceiver(way: Way): Promise<Receiving> {
-    // what comes to a group comes to no socket that is bound to another address
-    const local = this.habits.atLocal && way.group === undefined ? way.local : undefined;
+    const local = this.habits.atLocal && mayBind(way) ? way.local : undefined;
     const key = `${way.ipv6} ${way.port} ${local ?? ''}`;
     const receiver = await this.receivers.take(key, async (id) => {
       const fds = openReceiving(way, local, this.engine.workers);
@@ -215,6 +214,14 @@ function closeToOthers(fd: number): void {
 /** Whether its datagrams have a checksum. */
 export function hasChecksum({ ipv6, checksum, zeroChecksumTx }: Way): boolean {
   return ipv6 ? !zeroChecksumTx : checksum;
+}
+
+/**
+ * What comes to a group comes to no socket that is bound to another address; and a link-local one is bound on one
+ * interface only.
+ */
+function mayBind({ group, local }: Way): boolean {
+  return group === undefined && local !== undefined && !isLinkLocal(local);
 }
 
 function takesUnchecked({ ipv6, zeroChecksumRx }: Way): boolean {

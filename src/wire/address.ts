@@ -95,3 +95,8 @@ function longestZeroRun(groups: number[]): [start: number, length: number] {
   }
   return best;
 }
+
+/** An IPv6 address that means something only together with an interface. */
+export function isLinkLocal(ip: string): boolean {
+  return /^fe[89ab]/i.test(ip);
+}

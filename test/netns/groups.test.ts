@@ -107,6 +107,14 @@ describe.each(FAMILIES)('a group over $family', ({ family, group, address, lengt
     for (const [, hops] of rows) expect(hops.split(',')[0]).toBe('1');
   });
 
+  it('is left while the link is down', async () => {
+    hosts[1].ip('link set vx0 down');
+    await waitFor(async () => !(await joined(hosts[1])).includes(group), 'the group to be left');
+    hosts[1].ip('link set vx0 up');
+    await waitFor(async () => (await joined(hosts[1])).includes(group), 'the group to be joined');
+    expect(await hosts[1].ping('10.0.0.3')).toBe(2);
+  });
+
   it('is left when the link goes', async () => {
     await vteps[0].stop();
     expect(await joined(hosts[0])).not.toContain(group);
