@@ -10,14 +10,14 @@ import { Refusal } from './refusal.ts';
 const NOARP = 0x40;
 const PERMANENT = 0x80;
 
-/** What a word asks for: which bits it looks at, and how they must be. As in iproute2 6.7 and later. */
-const STATE_WORDS: Record<string, readonly [mask: number, state: number]> = {
-  permanent: [PERMANENT, PERMANENT],
-  nopermanent: [PERMANENT, 0],
-  static: [PERMANENT | NOARP, NOARP],
-  nostatic: [NOARP, 0],
-  dynamic: [PERMANENT | NOARP, 0],
-  nodynamic: [NOARP, NOARP],
+/** What a word asks for: which bits are looked at, which must be set, which not. As in iproute2 6.7 and later. */
+const STATE_WORDS: Record<string, readonly [mask: number, set: number, clear: number]> = {
+  permanent: [PERMANENT, PERMANENT, 0],
+  nopermanent: [PERMANENT, 0, PERMANENT],
+  static: [PERMANENT | NOARP, NOARP, 0],
+  nostatic: [NOARP, 0, NOARP],
+  dynamic: [PERMANENT | NOARP, 0, PERMANENT | NOARP],
+  nodynamic: [NOARP, NOARP, 0],
 };
 const FLAG_WORDS: Record<string, number> = {
   router: FDB_FLAG.router,
@@ -51,16 +51,16 @@ export function matcherOf(filter: Omit<FdbFilter, 'dev' | 'mac'>, owner: FdbOwne
   };
 }
 
-/** Several words are one mask: what a later one says of a bit holds. */
+/** Several words are one mask; of a bit that one sets and another clears, the later holds. */
 function wordsMatcher(words: readonly string[]): (flags: number) => boolean {
   let [stateMask, state, flagMask, flag] = [0, 0, 0, 0];
   for (const word of words) {
-    const [mask, wanted] = STATE_WORDS[word] ?? [0, 0];
+    const [mask, set, clear] = STATE_WORDS[word] ?? [0, 0, 0];
     const isNot = word.startsWith('no') && !(word in STATE_WORDS);
     const bit = FLAG_WORDS[isNot ? word.slice(2) : word] ?? 0;
     if (mask === 0 && bit === 0) throw new Refusal('EINVAL', `"${word}" is no state or flag of an entry`);
     stateMask |= mask;
-    state = (state & ~mask) | wanted;
+    state = (state & ~clear) | set;
     flagMask |= bit;
     flag = (flag & ~bit) | (isNot ? 0 : bit);
   }

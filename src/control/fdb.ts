@@ -55,16 +55,15 @@ export class LinkFdb {
   del(change: FdbChange): void {
     const { fdb, remotes } = this.owner.tables;
     const { mac, high, low } = parseKey(change.mac);
-    const { dst, port, vni, via } = change;
-    const one = [dst, port, vni, via].some((word) => word !== undefined);
-    const place = one || change.src_vni !== undefined ? parsePlace(change, this.owner) : undefined;
+    const { dst, port, vni, src_vni, via } = change;
+    const isOne = [dst, port, vni, src_vni, via].some((word) => word !== undefined);
     const gone = this.locked(() => {
       const entry = fdb.find(this.owner.index, high, low);
       if (entry < 0) throw new Refusal('ENOENT', `there is no entry ${mac}`);
       const all = this.destinations(entry);
-      const wanted = place && remotes.find(this.owner.index, ...keyOf(place));
-      const going = all.filter((remote) => wanted === undefined || remote === wanted);
-      if (going.length > 0) return this.takeOut(entry, all, going);
+      if (!isOne) return this.takeOut(entry, all, all);
+      const one = remotes.find(this.owner.index, ...keyOf(parsePlace(change, this.owner)));
+      if (all.includes(one)) return this.takeOut(entry, all, [one]);
       throw new Refusal('ENOENT', `there is no entry ${mac} dst ${dst}${others(change)}`);
     });
     this.tell(true, gone);
@@ -121,10 +120,11 @@ export class LinkFdb {
   private put(change: FdbChange, verb: Verb): void {
     const { fdb, remotes } = this.owner.tables;
     const key = parseKey(change.mac);
+    const flags = parseFlags(change);
+    const place = parsePlace(change, this.owner);
     if (verb === 'replace' && key.isList)
       throw new Refusal('EOPNOTSUPP', `replace is for unicast addresses, and ${key.mac} is none: use append`);
-    const flags = parseFlags(change);
-    const remote = this.acquire(parsePlace(change, this.owner), change.dst);
+    const remote = this.acquire(place, change.dst);
     let isPlaced = false;
     try {
       const changed = this.locked(() => {

@@ -4,7 +4,7 @@
  * VTEP_SEED=$RANDOM brings others. VTEP_CASES is how many there are at most.
  */
 
-const FIRST_SEED = Number(process.env.VTEP_SEED ?? 1);
+export const FIRST_SEED = Number(process.env.VTEP_SEED ?? 1);
 const CASES_MOST = Number(process.env.VTEP_CASES ?? Number.POSITIVE_INFINITY);
 
 export class Random {
