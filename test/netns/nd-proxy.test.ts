@@ -3,10 +3,12 @@
  *
  *   kernel [ vx0 proxy ] 192.0.2.1 ──── 192.0.2.2 peer          ours, between two ports of the test
  */
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Capture } from '../support/capture.ts';
 import { KernelLink } from '../support/kernel-link.ts';
 import { questions } from '../support/nd.ts';
 import { Lab } from '../support/netns.ts';
+import { TRANSPORTS, VtepProcess } from '../support/vtep-process.ts';
 import { outcomeOf, world } from '../support/world.ts';
 
 const NEIGHBORS = ['fd00::20', 'fd00::21', 'fd00::22', 'fe80::20'];
@@ -82,5 +84,35 @@ describe('the proxy and neighbour solicitations', () => {
     expect(told.slice(76, 108)).toBe(`ff02${'0'.repeat(27)}1`);
     // the same otherwise: target, its MAC, override, and not solicited
     expect([told.slice(124), told.slice(116, 118)]).toEqual([theirs.slice(124), '20']);
+  });
+});
+
+/*
+ *   a [ vx0, suppress ] 192.0.2.1 ──── 192.0.2.2 [ vx0 fd00::2 of the kernel ] b
+ */
+describe.each(TRANSPORTS)('suppress between hosts, --transport %s', (transport) => {
+  const lab = new Lab();
+  afterAll(() => lab.close());
+
+  it('what the peer said of itself is answered from then on, and nothing is asked of it again', async () => {
+    const [a, b] = [lab.host('a'), lab.host('b')];
+    lab.cable(a, ['192.0.2.1/24'], b, ['192.0.2.2/24']);
+    b.ip('link add vx0 type vxlan id 42 remote 192.0.2.1 dstport 4789 dev eth0', 'link set vx0 up');
+    b.ip('address add fd00::2/64 dev vx0');
+    const vtep = await VtepProcess.start(
+      a,
+      `vx0 id 42 remote 192.0.2.2 suppress --transport ${transport} up`,
+    );
+    a.ip('address add fd00::1/64 dev vx0');
+    await Promise.all([a.settled('vx0'), b.settled('vx0')]);
+    expect(await a.ping('fd00::2')).toBe(2);
+    const capture = await Capture.start(a, 'eth0', 'udp port 4789 and src host 192.0.2.1');
+    a.ip('neigh flush dev vx0');
+    expect(await a.ping('fd00::2')).toBe(2);
+    await capture.stop();
+    expect(capture.tshark(['icmpv6.type'], 'icmpv6.type == 128').length).toBe(2);
+    expect(capture.tshark(['icmpv6.type'], 'icmpv6.type == 135 && eth.dst[0:2] == 33:33')).toEqual([]);
+    expect(await vtep.counter('proxy-answered')).toBeGreaterThanOrEqual(1);
+    await vtep.stop();
   });
 });

@@ -1,8 +1,13 @@
 /** VLAN tags inside the tunnel: carried, taken off, or not taken at all. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { encap } from '../../../src/datapath/encap.ts';
+import { Batch } from '../../../src/memory/batch.ts';
+import { FramePool, HEADROOM } from '../../../src/memory/frame-pool.ts';
+import { LINK_FLAG } from '../../../src/tables/links.ts';
+import { DEFAULT_SIZES, Tables } from '../../../src/tables/tables.ts';
 import { toHex } from '../../support/bytes.ts';
-import { datagram, frame } from '../../support/frames.ts';
+import { datagram, frame, ScriptedPort } from '../../support/frames.ts';
 import { A, B, world } from '../../support/world.ts';
 
 const plain = frame(B, A);
@@ -24,6 +29,25 @@ describe('innervlan', () => {
     for (const each of [tagged, plain, twice, plain]) w.out(each);
     expect(sentBy(w)).toEqual([plain, plain, plain, plain].map(toHex));
     expect(w.counts()['vlan-stripped']).toBe(2);
+  });
+
+  it('strip: the slot is received into at its beginning again', () => {
+    const tables = new Tables(Tables.allocate(DEFAULT_SIZES));
+    tables.links.set(1, { vni: 42, flags: LINK_FLAG.stripTags, port: 4789, ageing: 0, maxAddresses: 0 });
+    const pool = new FramePool(1);
+    const batch = Batch.receiving(pool, 0, 1);
+    const port = new ScriptedPort();
+    const path = {
+      tables,
+      outbound: new Batch(pool, 4),
+      inbound: new Batch(pool, 4),
+      udp: port,
+      taps: [port, port],
+    };
+    port.incoming.push({ bytes: tagged });
+    port.receive(batch);
+    encap(path, batch, 1, 0);
+    expect([batch.length[0], batch.start[0]]).toEqual([plain.length, HEADROOM]);
   });
 
   it('strip: what the offload header says of places goes with the frame', () => {

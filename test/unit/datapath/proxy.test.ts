@@ -63,6 +63,13 @@ describe('the proxy and neighbour solicitations', () => {
     expect(w.tap.sent.map(({ bytes }) => toHex(bytes))).toEqual([toHex(TELL)]);
   });
 
+  it('answers no question whose option is longer than what is there', () => {
+    const w = world({ proxy: true, remotes: ['10.0.0.1'] });
+    w.vtep.neighbors.replace({ ip: 'fd00::2', mac: '02:00:00:00:00:02' });
+    w.out(ASK.map((byte, i) => (i === 79 ? 2 : byte)));
+    w.expectDropped('proxy-unanswered');
+  });
+
   it('consumes questions that it cannot answer, and nothing else', () => {
     const w = world({ proxy: true, remotes: ['10.0.0.1'] });
     w.out(ASK);
