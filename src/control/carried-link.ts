@@ -26,6 +26,8 @@ export class CarriedLink {
   readonly link: Link;
   readonly ifindex: number;
   readonly workers: number;
+  /** The TAP is ours, and goes with us. */
+  readonly isMade: boolean;
   /** Resolves when it is carried no more: with what went wrong, or undefined after `close`. */
   readonly ended: Promise<string | undefined>;
   options: LinkOptions;
@@ -42,6 +44,7 @@ export class CarriedLink {
     this.options = made.options;
     this.report = made.report;
     this.ways = made.ways;
+    this.isMade = made.isMade;
     this.workers = queues.length;
     this.plane = plane;
     this.queues = queues;
@@ -71,6 +74,16 @@ export class CarriedLink {
 
   get mtu(): number {
     return this.plane.tables.links.mtu(this.link.index);
+  }
+
+  get name(): string {
+    return this.link.name;
+  }
+
+  /** Its TAP has another name. */
+  rename(name: string): void {
+    this.link.name = name;
+    this.options = { ...this.options, name };
   }
 
   /** Of its TAP, as it is now. */
@@ -153,6 +166,7 @@ interface Parts {
   options: LinkOptions;
   report: OffloadReport;
   ways: Ways;
+  isMade: boolean;
 }
 
 async function open(
@@ -185,7 +199,7 @@ async function open(
     whileOpening.push(() => plane.leave(link.index));
     link.appear();
     say('info', `offloads: ${report}`);
-    return { link, ifindex: index, ended, options, report, ways };
+    return { link, ifindex: index, ended, options, report, ways, isMade: !site.existing };
   } catch (error) {
     await undoAll(whileOpening);
     throw error;

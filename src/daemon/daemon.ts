@@ -22,12 +22,16 @@ import {
   NEIGH_SHAPES,
   SHOW_SHAPES,
 } from '../control/shapes.ts';
+import { changeDevice, deleteGroup } from '../io/devices.ts';
+import type { HostListener } from '../io/host-watch.ts';
+import { KernelRefusal } from '../io/rtnetlink.ts';
 import { Monitors } from './monitors.ts';
 
 /** What was said of a link, and what carries it. */
 interface Held {
   args: LinkArgs;
   readonly carried: CarriedLink;
+  readonly unfollow: () => void;
 }
 
 export class Daemon {
@@ -88,11 +92,13 @@ export class Daemon {
     stop: () => this.stop(),
   };
 
-  /** Ends all links, and what carries them. */
+  /** Ends all links, and what carries them. Devices go together: one alone takes the kernel 16 ms. */
   async close(): Promise<void> {
-    for (const held of this.links.values()) await held.carried.close();
+    const all = [...this.links.values()].map(({ carried }) => carried);
     this.links.clear();
     await this.plane.stop();
+    deleteDevices(all.filter(({ isMade }) => isMade));
+    for (const carried of all) if (!carried.isMade) await carried.close();
   }
 
   private named(name: string | undefined): Held {
@@ -105,7 +111,7 @@ export class Daemon {
     return this.plane.inTurn(async () => {
       if (this.links.has(args.name)) throw new Refusal('EEXIST', `there is a link ${args.name} already`);
       const carried = await CarriedLink.open(this.plane, linkOptions(args));
-      const held = { args, carried };
+      const held: Held = { args, carried, unfollow: this.follow(carried) };
       this.links.set(args.name, held);
       this.monitors.add(carried.link);
       this.tell(held, false);
@@ -128,11 +134,30 @@ export class Daemon {
       if (this.links.get(held.args.name) !== held) return;
       const item = itemOf(held, false);
       this.links.delete(held.args.name);
+      held.unfollow();
       await held.carried.close();
       this.monitors.remove(held.carried.link);
       this.monitors.tell({ event: 'link', deleted: true, link: item });
       if (this.untilEmpty && this.links.size === 0) this.stop();
     });
+  }
+
+  /** Others may rename its TAP, or take it down, which as in the kernel forgets what was learned. */
+  private follow(carried: CarriedLink): () => void {
+    const { watch } = this.plane.host;
+    const listener: HostListener = {
+      device: (now, before) => {
+        if (before?.up && !now.up) carried.link.fdb.flush({ words: ['nopermanent', 'nostatic'] });
+        const held = this.links.get(carried.name);
+        if (held?.carried !== carried || now.name === carried.name) return;
+        this.links.delete(carried.name);
+        carried.rename(now.name);
+        held.args = { ...held.args, name: now.name };
+        this.links.set(now.name, held);
+      },
+    };
+    watch.follow(carried.ifindex, listener);
+    return () => watch.unfollow(carried.ifindex, listener);
   }
 
   /** Its TAP was deleted by hand. */
@@ -195,4 +220,15 @@ function itemOf({ args, carried }: Held, stats: boolean): LinkItem {
     offloads: [...carried.offloads],
     ...(stats && { counters: { ...carried.link.counters(), ...carried.link.offloads() } }),
   };
+}
+
+/** As a group of their own, as only a group is deleted at once. Where we may not, they go with their descriptors. */
+function deleteDevices(carried: readonly CarriedLink[]): void {
+  const group = 1 + Math.floor(Math.random() * (2 ** 31 - 2));
+  try {
+    for (const { ifindex, name } of carried) changeDevice({ index: ifindex, name }, { group });
+    if (carried.length > 0) deleteGroup(group);
+  } catch (error) {
+    if (!(error instanceof KernelRefusal)) throw error;
+  }
 }

@@ -116,7 +116,10 @@ class Conversation {
 
   begin(version: string): void {
     const { socket } = this;
-    socket.on('close', () => this.gone.abort());
+    socket.on('close', () => {
+      this.gone.abort();
+      this.drained();
+    });
     socket.on('drain', () => this.drained());
     socket.write(`${JSON.stringify({ vtep: version, protocol: PROTOCOL })}\n`);
     this.converse().catch(() => socket.destroy());
@@ -195,7 +198,6 @@ class Conversation {
     if (socket.writableNeedDrain && !socket.destroyed) {
       await new Promise<void>((resolve) => {
         this.drained = resolve;
-        socket.once('close', resolve);
       });
     } else await new Promise(setImmediate);
     if (socket.destroyed) throw new Error('nobody listens any more');
@@ -237,5 +239,6 @@ function parse(line: string): Required<Omit<Request, 'verb'>> & { verb: string }
 
 function describe(error: unknown): { code: string; message: string } {
   const { code, message } = error as NodeJS.ErrnoException;
-  return { code: typeof code === 'string' ? code : 'EINVAL', message };
+  const named = /\((E[A-Z0-9]+)\)/.exec(message)?.[1];
+  return { code: typeof code === 'string' ? code : (named ?? 'EINVAL'), message };
 }
