@@ -15,12 +15,20 @@ export interface Mac {
 }
 
 const MAPPED_PREFIX = 0x0000ffff;
+const MAC = /^[0-9a-f]{1,2}(?::[0-9a-f]{1,2}){5}$/i;
+const ZERO = '0'.charCodeAt(0);
+/** Characters of a MAC with all its digits. */
+const FULL_MAC = 17;
 
 /** `aa:bb:cc:dd:ee:ff`; like iproute2 it takes single digits too. Undefined if it is no MAC. */
 export function parseMac(text: string): Mac | undefined {
-  if (!/^[0-9a-f]{1,2}(:[0-9a-f]{1,2}){5}$/i.test(text)) return undefined;
-  const [a, b, c, d, e, f] = text.split(':').map((byte) => Number.parseInt(byte, 16));
-  return { high: (a << 8) | b, low: (c << 24) | (d << 16) | (e << 8) | f };
+  if (!MAC.test(text)) return undefined;
+  const digits = text.length === FULL_MAC ? text.replaceAll(':', '') : text.split(':').map(padded).join('');
+  return { high: Number.parseInt(digits.slice(0, 4), 16), low: Number.parseInt(digits.slice(4), 16) | 0 };
+}
+
+function padded(byte: string): string {
+  return byte.padStart(2, '0');
 }
 
 export function formatMac(high: number, low: number): string {
@@ -62,8 +70,19 @@ export function isUnspecified(w0: number, w1: number, w2: number, w3: number): b
   return w3 === 0 && (isIpv4Mapped(w0, w1, w2) || (w0 | w1 | w2) === 0);
 }
 
+/** `text` is known to be a valid IPv4 address. Tables are filled from text a hundred thousand lines at a time. */
 function parseDotted(text: string): number {
-  return text.split('.').reduce((word, byte) => (word << 8) | Number(byte), 0);
+  let word = 0;
+  let byte = 0;
+  for (let at = 0; at < text.length; at++) {
+    const digit = text.charCodeAt(at) - ZERO;
+    if (digit >= 0) byte = 10 * byte + digit;
+    else {
+      word = (word << 8) | byte;
+      byte = 0;
+    }
+  }
+  return (word << 8) | byte;
 }
 
 /** `text` is known to be a valid IPv6 address. */

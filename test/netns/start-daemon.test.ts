@@ -1,0 +1,82 @@
+/**
+ * `vtep --start`: the first verb starts the daemon of its network namespace, and the others find it.
+ *
+ *   host a                         host b: another namespace, so another daemon
+ */
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Host, Lab } from '../support/netns.ts';
+import { MAIN } from '../support/vtep-process.ts';
+import { waitFor } from '../support/wait-for.ts';
+
+describe('the first verb', () => {
+  const lab = new Lab();
+  const folder = mkdtempSync(join(tmpdir(), 'vtep-start-'));
+  let a: Host;
+  let b: Host;
+  beforeAll(() => {
+    a = lab.host('a');
+    b = lab.host('b');
+  });
+  afterAll(async () => {
+    for (const host of [a, b]) await vtep(host, 'stop').catch(() => {});
+    await lab.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+  const vtep = (host: Host, words: string) => host.run(process.execPath, MAIN, ...words.split(' '));
+  const why = (host: Host, words: string) =>
+    vtep(host, words).then(
+      () => 'it was carried out',
+      (error) => (error as { stderr: string }).stderr,
+    );
+  const socketOf = (host: Host) => `/run/vtep/${statSync(`/run/netns/${host.netns}`).ino}.sock`;
+
+  it('finds none, and says so', async () => {
+    expect(await why(a, 'link show')).toMatch(
+      /^vtep: no daemon listens at \/run\/vtep\/\d+\.sock \(ENOENT\)/,
+    );
+  });
+
+  it('starts one with --start, one for all who ask at once, and one for each namespace', async () => {
+    const names = ['vx1', 'vx2', 'vx3'];
+    await Promise.all(
+      names.map((name, at) => vtep(a, `--start link add ${name} type vxlan id ${at + 1} dstport 4789`)),
+    );
+    const shown = JSON.parse(await vtep(a, '-j link show')) as { ifname: string }[];
+    expect(shown.map(({ ifname }) => ifname).sort()).toEqual(names);
+    expect(await vtep(b, '--start link show')).toBe('');
+    expect(socketOf(a)).not.toBe(socketOf(b));
+    expect([socketOf(a), socketOf(b)].map((path) => statSync(path).mode & 0o777)).toEqual([0o660, 0o660]);
+  });
+
+  it('of another namespace is reached by -netns', async () => {
+    expect(await vtep(b, `-n ${a.netns} -o link show vx1`)).toMatch(/^\d+: vx1: /);
+    expect(await why(b, '-n none-such link show')).toMatch(/^vtep: .*ENOENT/);
+  });
+
+  it('says why none could be started', async () => {
+    const path = join(folder, 'taken.sock');
+    writeFileSync(path, 'a file');
+    const sentence = await why(a, `--start --socket ${path} link show`);
+    expect(sentence).toMatch(/^vtep: /);
+    expect(sentence).toContain(path);
+    expect(sentence).not.toContain('    at ');
+  });
+
+  it('of another user, who has no right, is refused with a sentence', async () => {
+    const user = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', '--'];
+    const words = [process.execPath, MAIN, '--socket', socketOf(a), 'link', 'show'];
+    const run = () => execFileSync(user[0], [...user.slice(1), ...words], { stdio: 'pipe', cwd: '/' });
+    expect(run).toThrow(/vtep: the control socket .* may not be used by you \(EACCES\)/);
+  });
+
+  it('ends with stop, and its links and socket with it', async () => {
+    await vtep(a, 'stop');
+    await waitFor(() => !existsSync(socketOf(a)), 'the socket to go');
+    await waitFor(async () => !(await a.run('ip', 'link')).includes('vx'), 'the links to go');
+    expect(await why(a, 'stop')).toMatch(/^vtep: no daemon listens/);
+  });
+});
