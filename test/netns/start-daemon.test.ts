@@ -22,7 +22,10 @@ describe('the first verb', () => {
     b = lab.host('b');
   });
   afterAll(async () => {
-    for (const host of [a, b]) await vtep(host, 'stop').catch(() => {});
+    for (const host of [a, b]) {
+      await vtep(host, 'stop').catch(() => {});
+      rmSync(socketOf(host).replace('.sock', '.log'), { force: true });
+    }
     await lab.close();
     rmSync(folder, { recursive: true, force: true });
   });
