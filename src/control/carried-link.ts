@@ -186,13 +186,14 @@ async function open(
   undo.push(() => turnOffTap(queues[0]));
   const link = links.add(options, site.ipv6);
   undo.push(() => links.remove(link));
+  link.interfaces = { index: (name) => findDevice(name)?.index, name: (index) => findDevice(index)?.name };
   changeRemotes(link, { remotes: [] }, options);
   const whileOpening: Undo = [];
   try {
     const ways = await takeWays(plane, options, site, report);
     whileOpening.push(() => undoAll(ways.undo));
     plane.sockets.cook(link.index, options, site.device?.index ?? 0);
-    const { index, up } = settle(host, link.index, options, site, undo, say);
+    const { index, up } = settle(host, link, options, site, undo, say);
     ways.membership?.follow(up);
     link.pathMtu = pathMtu(site);
     const { ended } = await plane.carry(link.index, queues, report.has('lro'), ways.sender.id);

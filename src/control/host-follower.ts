@@ -3,23 +3,21 @@
 import { EVERY_DEVICE, type HostListener, HostWatch } from '../io/host-watch.ts';
 import { NUD } from '../io/neighbors.ts';
 import { LINK_FLAG } from '../tables/links.ts';
-import { NEIGHBOR_KERNEL, NEIGHBOR_UNRESOLVED } from '../tables/neighbors.ts';
 import type { OwnAddresses } from '../tables/own-addresses.ts';
 import type { Tables } from '../tables/tables.ts';
 import { parseMac } from '../wire/address.ts';
+import type { Link } from './link.ts';
 
 export class HostFollower {
   readonly watch = new HostWatch();
-  private readonly tables: Tables;
 
   constructor(tables: Tables) {
-    this.tables = tables;
     this.watch.follow(EVERY_DEVICE, ownAddresses(tables.own));
   }
 
   /** The link has its TAP's MAC, MTU and neighbours from here on; returns what ends that. */
-  follow(link: number, tapIndex: number): () => void {
-    const listener = tapOf(this.tables, link);
+  follow(link: Link, tapIndex: number): () => void {
+    const listener = tapOf(link);
     this.watch.follow(tapIndex, listener);
     return () => this.watch.unfollow(tapIndex, listener);
   }
@@ -46,25 +44,25 @@ function ownAddresses(own: OwnAddresses): HostListener {
   };
 }
 
-function tapOf(tables: Tables, link: number): HostListener {
-  const { neighbors, links } = tables;
+function tapOf(link: Link): HostListener {
+  const { links } = link.tables;
   return {
-    device({ mac, mtu }) {
+    device({ mac, mtu, up }, before) {
       const words = parseMac(mac);
-      if (words) links.setMac(link, words.high, words.low);
-      if (mtu > 0) links.setMtu(link, mtu);
+      if (words) links.setMac(link.index, words.high, words.low);
+      if (mtu > 0) links.setMtu(link.index, mtu);
+      // as the kernel's link, it forgets when it goes down what it would have forgotten in time
+      if (before?.up && !up) link.fdb.flush({ words: ['dynamic'] });
     },
     neighbor({ ip, mac, state }) {
-      const known = parseMac(mac);
-      const flag = known && state & answered(tables, link) ? NEIGHBOR_KERNEL : NEIGHBOR_UNRESOLVED;
-      neighbors.set(link, ip, known?.high ?? 0, known?.low ?? 0, flag, 0);
+      link.neighbors.told(ip, state & answered(link) ? parseMac(mac) : undefined);
     },
-    neighborGone: ({ ip }) => void neighbors.remove(link, ip, true),
+    neighborGone: ({ ip }) => link.neighbors.untold(ip),
   };
 }
 
 /** What the kernel itself resolves through us, `suppress` has seen in the tunnel: only what was set by hand counts. */
-function answered({ links }: Tables, link: number): number {
+function answered({ tables, index }: Link): number {
   const byHand = NUD.permanent | NUD.noarp;
-  return links.flags(link) & LINK_FLAG.suppress ? byHand : byHand | NUD.reachable;
+  return tables.links.flags(index) & LINK_FLAG.suppress ? byHand : byHand | NUD.reachable;
 }

@@ -7,7 +7,7 @@ import {
   NEIGHBOR_UNRESOLVED,
 } from '../tables/neighbors.ts';
 import type { Tables } from '../tables/tables.ts';
-import { formatIp, formatMac, parseIp, parseMac } from '../wire/address.ts';
+import { formatIp, formatMac, type Mac, parseIp, parseMac } from '../wire/address.ts';
 import type { NeighArgs, NeighItem } from './protocol.ts';
 import { Refusal } from './refusal.ts';
 
@@ -96,11 +96,12 @@ export class LinkNeighbors {
   }
 
   /** The kernel's table of the TAP has this, or without a MAC: it is asking. */
-  told(ip: Int32Array, mac: { high: number; low: number } | undefined): void {
+  told(ip: Int32Array, mac: Mac | undefined): void {
     const flags = NEIGHBOR_KERNEL | (mac ? 0 : NEIGHBOR_UNRESOLVED);
     const entry = { ip, high: mac?.high ?? 0, low: mac?.low ?? 0, flags };
+    // where there is no room, the proxy does not know it
     if (this.find(ip)?.state === 'permanent') this.shadowed.set(ip.join(), entry);
-    else this.put(entry);
+    else this.write(entry);
   }
 
   /** The kernel's table has it no more. */
@@ -111,17 +112,22 @@ export class LinkNeighbors {
   }
 
   private put(entry: Entry): void {
+    if (this.write(entry)) return;
+    const [a, b, c, d] = entry.ip;
+    throw new Refusal('ENOSPC', `no room for the neighbour ${formatIp(a, b, c, d)}: the table is full`);
+  }
+
+  /** False: there is no room. */
+  private write(entry: Entry): boolean {
     const { neighbors } = this.owner.tables;
     const { ip, high, low, flags } = entry;
     const known = this.find(ip);
     if (known?.state === 'kernel' && isByHand(flags)) this.shadowed.set(ip.join(), this.entryOf(ip));
-    if (!neighbors.set(this.owner.index, ip, high, low, flags, this.owner.clock())) {
-      const text = formatIp(ip[0], ip[1], ip[2], ip[3]);
-      throw new Refusal('ENOSPC', `no room for the neighbour ${text}: the table is full`);
-    }
+    if (!neighbors.set(this.owner.index, ip, high, low, flags, this.owner.clock())) return false;
     const now = this.owner.isWatched ? this.find(ip) : undefined;
     if (now && !isSame(now, known)) this.tell(false, now);
     else if (known && !now) this.tell(true, known);
+    return true;
   }
 
   private remove(ip: Int32Array, known: NeighItem): void {
@@ -129,7 +135,7 @@ export class LinkNeighbors {
     this.shadowed.delete(ip.join());
     this.owner.tables.neighbors.remove(this.owner.index, ip);
     this.tell(true, known);
-    if (before) this.put(before);
+    if (before) this.write(before);
   }
 
   /** What is known and usable. */

@@ -37,7 +37,7 @@ export async function openDgramLink(
   for (const port of udp.sourcePorts) tables.own.addPort(port);
   const host = new HostFollower(tables);
   undo.push(() => host.close());
-  const { mtu } = settle(host, link.index, options, site, undo, say);
+  const { mtu } = settle(host, link, options, site, undo, say);
   link.pathMtu = pathMtu(site);
   const route = { link: link.index, endpoint: link.endpoint };
   link.appear();

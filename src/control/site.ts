@@ -6,6 +6,7 @@ import { findRoute, type Route } from '../io/routes.ts';
 import { formatMac, type Mac } from '../wire/address.ts';
 import { setUp } from './host.ts';
 import type { HostFollower } from './host-follower.ts';
+import type { Link } from './link.ts';
 import type { LinkOptions, Say } from './link-options.ts';
 import type { Undo } from './undo.ts';
 
@@ -46,7 +47,7 @@ export function pathMtu({ device, route, ipv6 }: Site): number {
 /** Sets the TAP up, and keeps the tables in step with it from here on. */
 export function settle(
   host: HostFollower,
-  link: number,
+  link: Link,
   options: LinkOptions,
   site: Site,
   undo: Undo,
