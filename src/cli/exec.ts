@@ -11,17 +11,16 @@ import { constants as os } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { socketPath } from '../control/socket-path.ts';
-import { shim } from './drop-in/shim.ts';
+import { pathPastShims, shim, shimFolder } from './drop-in/shim.ts';
 import { FormError } from './grammar.ts';
 
 const TOOLS = ['ip', 'bridge'] as const;
-const PREFIX = 'exec-';
 const FORWARDED = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const;
 
 export async function exec(words: readonly string[]): Promise<number> {
   const [command, ...rest] = words[0] === '--' ? words.slice(1) : words;
   if (command === undefined) throw new FormError('the command is missing', 'vtep exec -- CMD...');
-  const path = process.env.PATH ?? '';
+  const path = pathPastShims(process.env.PATH ?? '');
   const folder = makeShims(path);
   const child = spawn(command, rest, {
     stdio: 'inherit',
@@ -41,10 +40,10 @@ function makeShims(path: string): string {
   const run = dirname(socketPath());
   const main = fileURLToPath(new URL('drop-in/main.js', import.meta.url));
   const texts = TOOLS.map((tool) =>
-    shim({ tool, real: realOf(tool, path, run), node: process.execPath, main, run }),
+    shim({ tool, real: realOf(tool, path), node: process.execPath, main, run }),
   );
   const name = createHash('sha256').update(texts.join()).digest('hex').slice(0, 16);
-  const folder = join(run, `${PREFIX}${name}`);
+  const folder = shimFolder(run, name);
   mkdirSync(folder, { recursive: true, mode: 0o755 });
   for (const [at, tool] of TOOLS.entries()) {
     // whole at any moment: another may be running it
@@ -55,12 +54,11 @@ function makeShims(path: string): string {
   return folder;
 }
 
-/** As a shell would find it, past our own; empty: there is none. */
-function realOf(tool: string, path: string, run: string): string {
+/** As a shell would find it; empty: there is none. */
+function realOf(tool: string, path: string): string {
   for (const folder of path.split(delimiter)) {
     const file = join(folder || '.', tool);
-    if (folder.startsWith(join(run, PREFIX)) || !isProgram(file)) continue;
-    return file;
+    if (isProgram(file)) return file;
   }
   return '';
 }

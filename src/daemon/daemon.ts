@@ -27,6 +27,9 @@ import type { HostListener } from '../io/host-watch.ts';
 import { KernelRefusal } from '../io/rtnetlink.ts';
 import { Monitors } from './monitors.ts';
 
+/** Whoever deletes the last link may make another next: `ip link del vx0; ip link add vx0 ...`. */
+const LINGER_MS = 2_000;
+
 /** What was said of a link, and what carries it. */
 interface Held {
   args: LinkArgs;
@@ -43,7 +46,7 @@ export class Daemon {
   private readonly links = new Map<string, Held>();
   private stop: () => void = () => {};
 
-  /** `untilEmpty`: it ends with its last link. */
+  /** `untilEmpty`: it ends soon after its last link. */
   constructor(plane: Dataplane, untilEmpty: boolean) {
     this.plane = plane;
     this.untilEmpty = untilEmpty;
@@ -138,7 +141,7 @@ export class Daemon {
       await held.carried.close();
       this.monitors.remove(held.carried.link);
       this.monitors.tell({ event: 'link', deleted: true, link: item });
-      if (this.untilEmpty && this.links.size === 0) this.stop();
+      if (this.untilEmpty) setTimeout(() => this.links.size === 0 && this.stop(), LINGER_MS).unref();
     });
   }
 

@@ -25,8 +25,8 @@ export async function batch(
   file: string,
   carryOut: CarryOut,
 ): Promise<number> {
-  const text = readFileSync(file === '-' ? 0 : file, 'utf8');
-  const raw = text.split('\n');
+  const raw = linesIn(file);
+  if (raw === undefined) return HAND_OVER;
   const options = withoutBatch(line);
   let failed = false;
   let from = 0;
@@ -48,6 +48,15 @@ export async function batch(
     if (!line.force) return 1;
   }
   return !handOver(raw.length) || failed ? 1 : 0;
+}
+
+/** Undefined: it cannot be read, and the real tool is to say so. */
+function linesIn(file: string): string[] | undefined {
+  try {
+    return readFileSync(file === '-' ? 0 : file, 'utf8').split('\n');
+  } catch {
+    return undefined;
+  }
 }
 
 /** All options but `-batch FILE` and `-force`. */

@@ -29,7 +29,7 @@ export class Daemon {
     if (found) return found;
     const { startDaemon } = await import('../start-daemon.ts');
     const within = netns === undefined ? [] : [real, 'netns', 'exec', netns];
-    return new Daemon(await startDaemon(pathOf(netns), { within, words: ['--until-unused'] }));
+    return new Daemon(await startDaemon(pathOf(netns), { within, words: ['--until-empty'] }));
   }
 
   /** All items of the answer. */
@@ -38,7 +38,7 @@ export class Daemon {
     const items: unknown[] = [];
     for (;;) {
       const { value: answer, done } = await this.answers.next();
-      if (done) throw new Error('the daemon has closed the connection (ECONNRESET)');
+      if (done) throw new NoDaemon('the daemon has closed the connection (ECONNRESET)');
       if ('error' in answer) throw asSaid(answer.error);
       if (!('items' in answer)) return items as Verbs[V]['items'][];
       for (const item of answer.items) items.push(item);

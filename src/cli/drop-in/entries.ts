@@ -1,8 +1,9 @@
 /** `bridge fdb`: what concerns the table of a link of ours, and what is shown of it among all the others. */
 
-import type { FdbItem } from '../../control/protocol.ts';
+import type { FdbArgs, FdbItem, LinkItem } from '../../control/protocol.ts';
 import { Refusal } from '../../control/refusal.ts';
 import { parseFdbAdd, parseFdbDel, parseFdbFlush, parseFdbGet, parseFdbShow } from '../fdb-words.ts';
+import { UsageError } from '../grammar.ts';
 import { json } from '../json.ts';
 import { fdbKeys, fdbText } from '../print-fdb.ts';
 import type { Show } from '../printer.ts';
@@ -27,7 +28,8 @@ export async function act(bridge: string, line: CommandLine, what: Fdb): Promise
       const status = real.run(bridge, [...line.options, 'fdb', what.verb, ...bridgesWords(what.words)]);
       if (status !== 0) return status;
     }
-    await carryOut(daemon, line, what);
+    if (what.verb === 'get') return get(daemon, line, what.words);
+    await carryOut(daemon, what);
     return 0;
   });
 }
@@ -42,22 +44,32 @@ function bridgesWords(words: readonly string[]): string[] {
   return kept;
 }
 
-async function carryOut(daemon: Daemon, line: CommandLine, { verb, words }: Fdb): Promise<void> {
+async function carryOut(daemon: Daemon, { verb, words }: Fdb): Promise<void> {
   switch (verb) {
     case 'add':
-      return void (await daemon.ask('fdb add', parseFdbAdd(words)));
+      return void (await daemon.ask('fdb add', withDestination(words)));
     case 'replace':
-      return void (await daemon.ask('fdb replace', parseFdbAdd(words)));
+      return void (await daemon.ask('fdb replace', withDestination(words)));
     case 'append':
       return append(daemon, words);
     case 'delete':
       return remove(daemon, words);
     case 'flush':
       return void (await daemon.ask('fdb flush', parseFdbFlush(words)));
-    default: {
-      const show = showOf(line);
-      return print(await daemon.ask('fdb get', parseFdbGet(words)), show);
-    }
+    default:
+      throw new UsageError(`the verb "${verb}" of fdb is not known`);
+  }
+}
+
+/** Where there is none, iproute2 ends with -2. */
+async function get(daemon: Daemon, line: CommandLine, words: readonly string[]): Promise<number> {
+  try {
+    print(await daemon.ask('fdb get', parseFdbGet(words)), showOf(line));
+    return 0;
+  } catch (error) {
+    if (!(error instanceof Refusal) || error.code !== 'ENOENT') throw error;
+    process.stderr.write('Error: Fdb entry not found.\n');
+    return 254;
   }
 }
 
@@ -72,9 +84,16 @@ function print(entries: readonly FdbItem[], show: Show): void {
   else process.stdout.write(entries.map((entry) => `${fdbText(entry, show)}\n`).join(''));
 }
 
+/** Without one it is the kernel that says no, not iproute2. */
+function withDestination(words: readonly string[]): FdbArgs {
+  const args = parseFdbDel(words);
+  if (args.dst !== undefined) return parseFdbAdd(words);
+  throw new Refusal('EINVAL', `where ${args.mac} is, is missing: dst IP`);
+}
+
 /** The kernel takes a second destination of a unicast MAC, and forgets it; so scripts live on here. */
 async function append(daemon: Daemon, words: readonly string[]): Promise<void> {
-  const args = parseFdbAdd(words);
+  const args = withDestination(words);
   try {
     await daemon.ask('fdb append', args);
   } catch (error) {
@@ -105,12 +124,12 @@ export async function show(
   const daemon = await Daemon.find(line.netns);
   if (!daemon) return HAND_OVER;
   try {
-    const links = new Set((await daemon.ask('link show', {})).map((link) => link.name));
+    const links = new Map((await daemon.ask('link show', {})).map((link) => [link.name, link]));
     if (links.size === 0 || (what.dev !== undefined && !links.has(what.dev))) return HAND_OVER;
     const shown = real.capture(bridge, words);
     process.stderr.write(shown.error);
     if (shown.status !== 0) return shown.status;
-    const ours = await oursAmong(daemon, what);
+    const ours = (await oursAmong(daemon, what)).map((entry) => withDevice(entry, links.get(entry.dev)));
     const show = showOf(line);
     process.stdout.write(
       show.json
@@ -129,6 +148,13 @@ async function oursAmong(daemon: Daemon, { words }: Entries): Promise<FdbItem[]>
   const br = words.indexOf('br');
   const others = words.filter((word, at) => word !== 'master' && (br < 0 || (at !== br && at !== br + 1)));
   return daemon.ask('fdb show', parseFdbShow(others));
+}
+
+/** The kernel says `via` of the destinations that a link was made with. */
+function withDevice(entry: FdbItem, link: LinkItem | undefined): FdbItem {
+  const { dev, remotes = [], group } = link ?? {};
+  const isFirst = entry.mac === '00:00:00:00:00:00' && (remotes.includes(entry.dst) || entry.dst === group);
+  return dev && isFirst && entry.via === undefined ? { ...entry, via: dev } : entry;
 }
 
 /** By device; of a bridge, those that are its ports: the real tool has said something of each. */
@@ -151,7 +177,7 @@ function byDevice(
 function mergedText(
   out: string,
   ours: readonly FdbItem[],
-  links: ReadonlySet<string>,
+  links: ReadonlyMap<string, LinkItem>,
   what: Entries,
   show: Show,
 ): string {
@@ -183,7 +209,7 @@ interface Keys {
 function mergedKeys(
   out: string,
   ours: readonly FdbItem[],
-  links: ReadonlySet<string>,
+  links: ReadonlyMap<string, LinkItem>,
   what: Entries,
   show: Show,
 ): string {

@@ -1,6 +1,7 @@
 /** Links of ours made, changed, renamed and deleted by the words of `ip link`. */
 
 import { setTimeout as pause } from 'node:timers/promises';
+import { NoDaemon } from '../../control/client.ts';
 import type { LinkArgs } from '../../control/protocol.ts';
 import { Refusal } from '../../control/refusal.ts';
 import { UsageError } from '../grammar.ts';
@@ -41,20 +42,40 @@ export async function add(where: Where, { name, general, vxlan }: Of<'add'>): Pr
   const args = argsOf(name ?? '', vxlan);
   checkNew(args);
   if (args.dstport === undefined) process.stderr.write(NO_PORT);
+  args.dstport ||= KERNEL_PORT;
+  args.ageing ||= undefined;
+  args.reserved_bits ??= 'kernel';
+  for (let tries = 3; ; tries--) {
+    try {
+      return await addOnce(where, args, general);
+    } catch (error) {
+      // one that ends with its last link may do so at this moment
+      if (!(error instanceof NoDaemon) || tries === 1) throw error;
+    }
+  }
+}
+
+async function addOnce(where: Where, given: LinkArgs, general: readonly string[]): Promise<number> {
   const daemon = await Daemon.findOrStart(where.ip, where.netns);
   try {
-    if (name === undefined) args.name = await firstFree(daemon);
-    await daemon.ask('link add', {
-      ...args,
-      dstport: args.dstport || KERNEL_PORT,
-      reserved_bits: args.reserved_bits ?? 'kernel',
-    });
+    const args = given.name === '' ? { ...given, name: await firstFree(daemon) } : given;
+    if (isThere(where, args.name)) throw new Refusal('EEXIST', `there is an interface ${args.name} already`);
+    await daemon.ask('link add', args);
     const status = setGeneral(where, args.name, general);
     if (status !== 0) await daemon.ask('link del', { name: args.name });
     return status;
   } finally {
     daemon.close();
   }
+}
+
+/** The daemon would take a TAP that somebody made for it; the kernel takes none. */
+function isThere({ ip, netns }: Where, name: string): boolean {
+  return real.capture(ip, [...inNamespace(netns), 'link', 'show', 'dev', name]).status === 0;
+}
+
+function inNamespace(netns: string | undefined): string[] {
+  return netns === undefined ? [] : ['-n', netns];
 }
 
 /** The kernel's own way of naming: vxlan0, vxlan1, ... */
@@ -71,7 +92,7 @@ function setGeneral({ ip, netns }: Where, name: string, general: readonly string
     else words.push(general[at]);
   }
   if (words.length === 0) return 0;
-  return real.run(ip, [...(netns === undefined ? [] : ['-n', netns]), 'link', 'set', 'dev', name, ...words]);
+  return real.run(ip, [...inNamespace(netns), 'link', 'set', 'dev', name, ...words]);
 }
 
 export async function change(where: Where, { name, general, vxlan }: Of<'change'>): Promise<number> {

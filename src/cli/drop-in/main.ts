@@ -13,7 +13,7 @@ import { type CommandLine, type Tool, takeApart } from './command-line.ts';
 import { Daemon } from './daemon.ts';
 import { meant } from './meant.ts';
 import { capture, run } from './real.ts';
-import { HAND_OVER } from './shim.ts';
+import { HAND_OVER, pathPastShims } from './shim.ts';
 
 /** What the kernel's errors are called in C, and so by iproute2. */
 const SAID: Record<string, string> = {
@@ -103,5 +103,6 @@ async function deleteNamespaces(
   return status;
 }
 
+process.env.PATH = pathPastShims(process.env.PATH ?? '');
 const [tool, real, ...words] = process.argv.slice(2);
 process.exitCode = await carryOut(tool as Tool, real, words);

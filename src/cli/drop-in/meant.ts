@@ -115,8 +115,9 @@ function fdb({ verb, rest }: CommandLine): Meant {
   const dev = after(rest, 'dev', 'brport');
   const bridge = after(rest, 'br');
   if (verb === 'show') return { kind: 'entries', dev, bridge, words: rest };
-  // with `master` alone it is the bridge's own table that is meant
+  // with `master` alone it is the bridge's own table that is meant; `get` asks that one unless told otherwise
   const atBridge = rest.includes('master');
-  if (dev === undefined || bridge !== undefined || (atBridge && !rest.includes('self'))) return REAL;
+  const atSelf = rest.includes('self') || !(atBridge || verb === 'get');
+  if (dev === undefined || bridge !== undefined || !atSelf) return REAL;
   return { kind: 'fdb', verb, dev, words: rest.filter((word) => word !== 'master'), alsoBridge: atBridge };
 }

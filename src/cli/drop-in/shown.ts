@@ -85,8 +85,13 @@ export function asVxlan(block: string, links: Links): string {
   const link = links.get(nameOf(block));
   if (!link) return block;
   return block
-    .replace(TUN, () => `vxlan ${linkWords(link)} `)
+    .replace(TUN, () => `vxlan ${kernelWords(link)} `)
     .replace(` maxmtu ${MAX_MTU.tap} `, ` maxmtu ${MAX_MTU.vxlan} `);
+}
+
+/** As iproute2 spells them; of bits that are reserved it knows nothing. */
+function kernelWords(link: LinkItem): string {
+  return linkWords({ ...link, reserved_bits: undefined }).replace(' maxaddress ', ' maxaddr ');
 }
 
 function parsed(text: string): Shown[] {

@@ -1,0 +1,195 @@
+/**
+ * The same lines typed on two hosts like one another, on one of them by `vtep exec`: what is said and the exit status
+ * are the same, but for what makes a TAP another device than the kernel's.
+ *
+ *   kernel [ bash -e ]               ours [ vtep exec -- bash -e ]       each with eth0 192.0.2.1
+ */
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Machine } from '../support/machine.ts';
+import { Lab } from '../support/netns.ts';
+import { MAIN } from '../support/vtep-process.ts';
+
+const EXEC = [process.execPath, MAIN, 'exec', '--'];
+
+interface Said {
+  line: string;
+  status: number;
+  out: string;
+  error: string;
+}
+
+const BETWEEN = '\x1e';
+const END = '\x1d';
+
+/** Each line by itself, in one shell. */
+async function typed(
+  machine: Machine,
+  lines: readonly string[],
+  wrapper: readonly string[],
+): Promise<Said[]> {
+  const each = (line: string) => [
+    'status=0',
+    `{ ${line}\n} >/run/out 2>/run/error || status=$?`,
+    `echo $status; printf '\\036'; cat /run/out; printf '\\036'; cat /run/error; printf '\\035'`,
+  ];
+  const out = await machine.script(lines.flatMap(each), wrapper);
+  return out.split(END, lines.length).map((said, at) => {
+    const [status, text, error] = said.split(BETWEEN);
+    return { line: lines[at], status: Number(status), out: text, error };
+  });
+}
+
+/** Sentences are not compared, but that one is said; addresses are drawn by lot; an order that is a hash's is none. */
+function comparable({ line, status, out, error }: Said): Said {
+  const text = out.replace(/\b(?!0[0-2]:|33:33|ff:ff)[0-9a-f]{2}(:[0-9a-f]{2}){5}\b/g, 'MAC');
+  return {
+    line,
+    status,
+    out: line.startsWith('bridge fdb') ? text.split('\n').sort().join('\n') : text,
+    // the kernel's own sentence for an error, where it has one, is not ours
+    error: error.replace(/^vtep: .*\n/gm, '').replace(/^(Error|RTNETLINK answers): .*$/gm, 'no'),
+  };
+}
+
+describe('vtep exec beside the kernel', () => {
+  const lab = new Lab();
+  let kernel: Machine;
+  let ours: Machine;
+
+  beforeAll(async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'vtep-drop-in-'));
+    lab.folders.push(folder);
+    const [a, b] = await Promise.all(
+      ['kernel', 'ours'].map((name) => {
+        const host = lab.host(name);
+        host.ip(
+          'link add eth0 type veth peer name cable',
+          'link set cable up',
+          'address add 192.0.2.1/24 dev eth0',
+          'link set eth0 up',
+        );
+        return Machine.open(host, folder);
+      }),
+    );
+    kernel = a;
+    ours = b;
+  });
+  afterAll(() => lab.close());
+
+  async function expectSame(...lines: string[]): Promise<void> {
+    const [theirs, mine] = await Promise.all([typed(kernel, lines, []), typed(ours, lines, EXEC)]);
+    expect(mine.map(comparable)).toEqual(theirs.map(comparable));
+  }
+
+  it('hands over what is none of its business', () =>
+    expectSame(
+      'ip link add br0 type bridge',
+      'ip -br link show',
+      'ip -d link show br0 | head -2',
+      'ip link del nope',
+      'ip link set nope up',
+      'ip addr add 10.1.0.1/24 dev br0',
+      'ip -j addr show br0 | head -c 20',
+      'ip route show 10.1.0.0/24',
+      'printf "link add d0 type bridge\\nlink set d0 up\\n" | ip -batch -',
+      'printf "link show d0\\n\\n# no\\nlink set nope up\\nlink del d0\\n" | ip -batch -',
+      'printf "link set nope up\\nlink del d0\\n" | ip -force -batch -',
+      'ip -batch /nope',
+      'ip netns add blue',
+      'ip netns exec blue ip link set lo up',
+      'ip netns exec blue sh -c "exit 9"',
+      'ip -n blue link show lo',
+      'ip netns del blue',
+      'ip help',
+      'bridge link help',
+      'bridge fdb show dev br0',
+      'bridge fdb add 02:00:00:00:00:01 dev br0 self',
+      'brctl addbr br1; brctl delbr br1; brctl delbr br1',
+      'ip link del br0',
+    ));
+
+  it('makes links, and says no, as the kernel does', () =>
+    expectSame(
+      'ip link add vx0 type vxlan id 42 remote 192.0.2.2 dstport 4789 dev eth0',
+      'ip link add vx0 type vxlan id 43 dstport 4789 dev eth0',
+      'ip link add vx1 type vxlan id 1',
+      'ip link add vx2 type vxlan id 2 dstport 0 dev eth0 nolearning proxy ageing 0 maxaddress 10 ttl 5',
+      'ip link add mtu 1400 name vx3 address 02:00:00:00:00:03 type vxlan id 3 dstport 0 local 192.0.2.1',
+      'ip link add vx4 type vxlan id 4 dstport 0 group 239.1.1.1 dev eth0',
+      'ip link add vx5 type vxlan id 5 dstport 0 dev eth0 srcport 100 200 tos inherit df set noudpcsum',
+      ...['vx1', 'vx2', 'vx3', 'vx4', 'vx5'].flatMap((name) => [
+        `ip -d link show ${name} | grep -o "vxlan id.*noudp6zerocsumrx"`,
+        `ip -d -o link show ${name} | grep -o "vxlan id.*noudp6zerocsumrx"`,
+        `ip link show ${name} | grep -o "mtu [0-9]*"`,
+      ]),
+      `ip -j -d link show | python3 -c 'import json,sys
+for link in json.load(sys.stdin):
+  if link["linkinfo"]["info_kind"] == "vxlan": print(link["ifname"], link["linkinfo"]["info_data"])'`,
+      'ip link show type vxlan | cut -d: -f 1,2 | grep vx',
+      'ip link set vx1 type vxlan id 99',
+      'ip link set vx1 type vxlan ageing 20',
+      'ip -d link show vx1 | grep -o "ageing [0-9]*"',
+      'for i in 1 2 3 4 5; do ip link del vx$i; done',
+      'ip link del vx1',
+      'ip link show vx1',
+    ));
+
+  it('has the table of a link, alone and among those of bridges', () =>
+    expectSame(
+      'ip link add br0 type bridge',
+      'ip link set br0 address 02:00:00:00:00:0b',
+      'ip link set vx0 address 02:00:00:00:00:0a',
+      'ip link set vx0 master br0',
+      'ip link set vx0 up',
+      'ip link set br0 up',
+      'bridge fdb append to 00:00:00:00:00:00 dst 192.0.2.3 dev vx0',
+      'bridge fdb append 00:00:00:00:00:00 dev vx0 dst 192.0.2.3',
+      'bridge fdb add 02:00:00:00:00:01 dev vx0 dst 192.0.2.2 port 8472 vni 7',
+      'bridge fdb add 02:00:00:00:00:01 dev vx0 dst 192.0.2.3',
+      'bridge fdb append 02:00:00:00:00:01 dev vx0 dst 192.0.2.3',
+      'bridge fdb add 02:00:00:00:00:02 dev vx0 dst 192.0.2.3 static',
+      'bridge fdb add 02:00:00:00:00:03 dev vx0 dst 192.0.2.3 dynamic',
+      'bridge fdb add 02:00:00:00:00:04 dev vx0 master static',
+      'bridge fdb add 02:00:00:00:00:05 dev vx0 dst 192.0.2.3 self master',
+      'bridge fdb add 02:00:00:00:00:06 dev vx0',
+      'bridge fdb replace 02:00:00:00:00:02 dev vx0 dst 192.0.2.9 static',
+      'bridge fdb replace 00:00:00:00:00:00 dev vx0 dst 192.0.2.9',
+      'bridge fdb del 02:00:00:00:00:02 dev vx0 dst 192.0.2.77',
+      'bridge fdb del 02:00:00:00:00:77 dev vx0',
+      'bridge fdb show dev vx0',
+      'bridge fdb show brport vx0',
+      'bridge fdb show br br0 | grep vx0',
+      'bridge fdb show | grep vx0',
+      'bridge -j fdb show dev vx0 | python3 -c "import json,sys; print(sorted(map(str, json.load(sys.stdin))))"',
+      'bridge fdb get 02:00:00:00:00:02 dev vx0',
+      'bridge fdb get 02:00:00:00:00:02 dev vx0 self',
+      'bridge fdb get 02:00:00:00:00:77 dev vx0 self',
+      'bridge fdb del 02:00:00:00:00:01 dev vx0',
+      'bridge fdb del 00:00:00:00:00:00 dev vx0 dst 192.0.2.3',
+      'bridge fdb show dev vx0',
+      'printf "fdb add 02:00:00:00:00:08 dev vx0 dst 192.0.2.3\\nfdb del 02:00:00:00:00:99 dev vx0\\nfdb show\\n" > /run/lines',
+      'bridge -batch /run/lines',
+      'bridge fdb flush dev vx0',
+      'bridge fdb show dev vx0',
+    ));
+
+  it('knows a link by its new name, and in another namespace', () =>
+    expectSame(
+      'ip link set vx0 down',
+      'ip link set vx0 name vx9',
+      'bridge fdb append 00:00:00:00:00:00 dev vx9 dst 192.0.2.5',
+      'bridge fdb show dev vx9 | grep 192.0.2.5',
+      'bridge fdb show dev vx0',
+      'printf "link del vx9\\nlink del vx9\\n" | ip -batch -',
+      'ip netns add blue',
+      'ip -n blue link add vx0 type vxlan id 7 dstport 0 local 192.0.2.1',
+      'ip netns exec blue bridge fdb append 00:00:00:00:00:00 dev vx0 dst 192.0.2.6',
+      'bridge -n blue fdb show dev vx0 | grep dst',
+      'bridge fdb show dev vx0',
+      'ip netns del blue',
+      'ip netns list',
+    ));
+});
