@@ -14,11 +14,28 @@ import {
 import { Grammar, UsageError, type Words } from './grammar.ts';
 import { checkName, checkNew, LINK_WORDS, type LinkReading, takeName } from './link-words.ts';
 
-export type RunOptions = Options & Carrying;
+export interface RunOptions extends Options, Carrying {
+  /** As it was said. */
+  args: LinkArgs;
+  /** Where verbs are taken, if they are. */
+  socket?: string;
+}
 
-type RunReading = LinkReading & CarryingReading;
+interface RunReading extends LinkReading, CarryingReading {
+  socket?: string;
+}
 
-export const RUN_WORDS: Words<RunReading> = { ...LINK_WORDS, ...CARRYING_WORDS };
+const SOCKET: Words<{ socket?: string }> = {
+  '--socket': {
+    form: 'PATH',
+    take: (reading, next) => {
+      reading.socket = next();
+    },
+    whole: true,
+  },
+};
+
+export const RUN_WORDS: Words<RunReading> = { ...LINK_WORDS, ...CARRYING_WORDS, ...SOCKET };
 const GRAMMAR = new Grammar(RUN_WORDS);
 
 export const RUN_FORM = `vtep run NAME ${GRAMMAR.form('id')}`;
@@ -32,7 +49,7 @@ export function parseRun(words: readonly string[]): RunOptions {
     (word) => takeName(reading, word),
     () => reading.typed,
   );
-  const { args } = reading;
+  const { args, socket } = reading;
   checkName(args);
   checkNew(args);
   checkDone(args);
@@ -41,7 +58,10 @@ export function parseRun(words: readonly string[]): RunOptions {
     throw new UsageError(`remote "${linkLocal}" is link-local: it needs dev, and --transport native`);
   }
   if (carrying.transport === 'dgram') checkDgram(carrying);
-  return { ...linkOptions(args), ...carrying };
+  if (carrying.transport === 'dgram' && socket !== undefined) {
+    throw new UsageError('--socket needs --transport native');
+  }
+  return { ...linkOptions(args), ...carrying, args, socket };
 }
 
 /** What `run` understands and does not carry out. */

@@ -1,11 +1,13 @@
 /** `vtep run`: one link in the foreground. */
 
 import type { Link } from '../control/link.ts';
-import { openLink } from '../control/open-link.ts';
+import { type OpenLink, openLink } from '../control/open-link.ts';
+import type { ControlServer } from '../daemon/server.ts';
 import { FormError } from './grammar.ts';
 import { type Log, logTo } from './log.ts';
-import { parseRun, RUN_FORM } from './run-words.ts';
+import { parseRun, RUN_FORM, type RunOptions } from './run-words.ts';
 import { describe } from './show.ts';
+import { version } from './version.ts';
 
 export async function run(words: string[]): Promise<number> {
   try {
@@ -27,11 +29,13 @@ async function carry(words: string[]): Promise<number> {
   const show = () => process.stderr.write(describe(link, offloads));
   process.on('SIGUSR2', show);
   tellEvents(name, link, log);
+  const verbs = await listen(options, opened);
   const destinations = `${options.remotes.length} default destination${options.remotes.length === 1 ? '' : 's'}`;
   process.stdout.write(
     `vtep: ${name} ready: vni ${options.vni}, port ${options.port}, mtu ${mtu}, ${destinations}${workers > 1 ? `, ${workers} workers` : ''}\n`,
   );
-  const failure = await Promise.race([signalled, ended]);
+  const failure = await Promise.race([signalled, ended, ...(verbs ? [verbs.stopped] : [])]);
+  await verbs?.server.close();
   await opened.close();
   process.removeListener('SIGUSR2', show);
   show();
@@ -45,4 +49,25 @@ function tellEvents(name: string, link: Link, log: Log): void {
   link.on('move', ({ mac, dst }) => log('debug', `${mac} dev ${name} dst ${dst} self`));
   link.on('expire', ({ mac, dst }) => log('debug', `Deleted ${mac} dev ${name} dst ${dst} self`));
   link.on('miss', (what) => log('debug', `miss ${'mac' in what ? what.mac : what.ip} dev ${name}`));
+}
+
+/** Verbs about the one link, where a socket was asked for. */
+async function listen(
+  { socket, args }: RunOptions,
+  { plane, carried, close }: OpenLink,
+): Promise<{ server: ControlServer; stopped: Promise<undefined> } | undefined> {
+  if (socket === undefined || !plane || !carried) return undefined;
+  try {
+    const [{ Daemon }, { serve }] = await Promise.all([
+      import('../daemon/daemon.ts'),
+      import('../daemon/server.ts'),
+    ]);
+    const daemon = new Daemon(plane, false);
+    daemon.adopt(args, carried);
+    const server = await serve(socket, version(), (verb, words, gone) => daemon.dispatch(verb, words, gone));
+    return { server, stopped: daemon.stopped };
+  } catch (error) {
+    await close();
+    throw error;
+  }
 }

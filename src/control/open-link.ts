@@ -19,6 +19,9 @@ export interface OpenLink {
   readonly offloads: readonly Offload[];
   /** Resolves when it is carried no more: with what went wrong, or undefined after `close`. */
   readonly ended: Promise<string | undefined>;
+  /** What carries it natively. */
+  readonly plane?: Dataplane;
+  readonly carried?: CarriedLink;
   /** Stops carrying, and takes away what was made. */
   close(): Promise<void>;
 }
@@ -35,6 +38,6 @@ export function openLink(options: Options, say: Say): Promise<OpenLink> {
     undo.push(() => carried.close());
     const { link, mtu, offloads } = carried;
     const ended = Promise.race([carried.ended, plane.engine.ended]);
-    return { name: options.name, mtu, workers: queues.length, link, offloads, ended };
+    return { name: options.name, mtu, workers: queues.length, link, offloads, ended, plane, carried };
   });
 }

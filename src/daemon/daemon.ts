@@ -113,13 +113,17 @@ export class Daemon {
   private addLink(args: LinkArgs): Promise<void> {
     return this.plane.inTurn(async () => {
       if (this.links.has(args.name)) throw new Refusal('EEXIST', `there is a link ${args.name} already`);
-      const carried = await CarriedLink.open(this.plane, linkOptions(args));
-      const held: Held = { args, carried, unfollow: this.follow(carried) };
-      this.links.set(args.name, held);
-      this.monitors.add(carried.link);
-      this.tell(held, false);
-      carried.ended.then((why) => why !== undefined && this.lose(held, why));
+      this.adopt(args, await CarriedLink.open(this.plane, linkOptions(args)));
     });
+  }
+
+  /** A link that is carried already is one of those that the verbs are about. */
+  adopt(args: LinkArgs, carried: CarriedLink): void {
+    const held: Held = { args, carried, unfollow: this.follow(carried) };
+    this.links.set(args.name, held);
+    this.monitors.add(carried.link);
+    this.tell(held, false);
+    carried.ended.then((why) => why !== undefined && this.lose(held, why));
   }
 
   private setLink(changes: LinkArgs): Promise<void> {

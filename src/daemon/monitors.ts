@@ -1,12 +1,18 @@
 /** Those who watch: what happens goes to each that asked for its kind. One who does not read in time misses some, and is told. */
 
-import type { Link } from '../control/link.ts';
+import type { Link, LinkEvents } from '../control/link.ts';
 import type { MonitorItem } from '../control/protocol.ts';
 
 /** Waiting for one watcher; a busy table could fill the memory for one who does not read. */
 const WAITING_MOST = 10_000;
 
 type Lost = { event: 'lost'; count: number };
+
+/** What hears a link's events. */
+interface Ears {
+  changed(...what: LinkEvents['changed']): void;
+  miss(...what: LinkEvents['miss']): void;
+}
 
 class Watcher {
   readonly kinds: ReadonlySet<string>;
@@ -42,7 +48,7 @@ class Watcher {
 
 export class Monitors {
   private readonly watchers = new Set<Watcher>();
-  private readonly links = new Set<Link>();
+  private readonly links = new Map<Link, Ears>();
 
   /** What happens from now on. */
   async *watch(kinds: readonly string[], gone: AbortSignal): AsyncGenerator<MonitorItem | Lost> {
@@ -63,7 +69,10 @@ export class Monitors {
 
   /** A link whose events are told, while somebody wants to know: nobody's events cost nothing. */
   add(link: Link): void {
-    this.links.add(link);
+    this.links.set(link, {
+      changed: (item) => this.tell(item),
+      miss: (what) => this.tell({ event: 'miss', dev: link.name, ...what }),
+    });
     this.listenTo(link);
   }
 
@@ -72,14 +81,14 @@ export class Monitors {
   }
 
   private listenToAll(): void {
-    for (const link of this.links) this.listenTo(link);
+    for (const link of this.links.keys()) this.listenTo(link);
   }
 
   private listenTo(link: Link): void {
-    link.removeAllListeners();
-    if (this.isWanted('fdb') || this.isWanted('neigh')) link.on('changed', (item) => this.tell(item));
-    if (this.isWanted('miss'))
-      link.on('miss', (what) => this.tell({ event: 'miss', dev: link.name, ...what }));
+    const { changed, miss } = this.links.get(link) as Ears;
+    link.off('changed', changed).off('miss', miss);
+    if (this.isWanted('fdb') || this.isWanted('neigh')) link.on('changed', changed);
+    if (this.isWanted('miss')) link.on('miss', miss);
   }
 
   private isWanted(kind: string): boolean {

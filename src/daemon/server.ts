@@ -27,13 +27,14 @@ export interface ControlServer {
 
 export async function serve(path: string, version: string, dispatch: Dispatch): Promise<ControlServer> {
   const guard = await claim(path);
-  const connections = new Set<net.Socket>();
+  const conversations = new Set<Conversation>();
   const server = net.createServer({ allowHalfOpen: true }, (socket) => {
-    connections.add(socket);
-    socket.on('close', () => connections.delete(socket));
     socket.on('error', () => socket.destroy());
-    if (isWelcome(socket, path)) new Conversation(socket, dispatch).begin(version);
-    else refuse(socket);
+    if (!isWelcome(socket, path)) return refuse(socket);
+    const conversation = new Conversation(socket, dispatch);
+    conversations.add(conversation);
+    socket.on('close', () => conversations.delete(conversation));
+    conversation.begin(version);
   });
   try {
     prepare(path);
@@ -47,7 +48,7 @@ export async function serve(path: string, version: string, dispatch: Dispatch): 
   return {
     path,
     async close() {
-      for (const socket of connections) socket.destroy();
+      for (const conversation of conversations) conversation.close();
       await new Promise((resolve) => server.close(resolve)); // takes its file away
       guard.close();
     },
@@ -108,6 +109,8 @@ class Conversation {
   private readonly gone = new AbortController();
   /** Whether the request before was refused. */
   private failed = false;
+  private isBusy = false;
+  private isClosing = false;
 
   constructor(socket: net.Socket, dispatch: Dispatch) {
     this.socket = socket;
@@ -125,17 +128,29 @@ class Conversation {
     this.converse().catch(() => socket.destroy());
   }
 
+  /** What is being carried out is answered yet. */
+  close(): void {
+    this.isClosing = true;
+    this.gone.abort();
+    if (!this.isBusy) this.socket.end();
+    setTimeout(() => this.socket.destroy(), PATIENCE_MS).unref();
+  }
+
   private async converse(): Promise<void> {
     const { socket } = this;
     const lines = new Lines();
     try {
       for await (const piece of socket.iterator({ destroyOnReturn: false })) {
+        this.isBusy = true;
         socket.cork(); // the answers to what came together go together
         for (const line of lines.add(piece)) {
           const waits = line.trim() === '' ? undefined : this.answer(line);
           if (waits) await waits;
+          if (this.isClosing) break;
         }
+        this.isBusy = false;
         socket.uncork();
+        if (this.isClosing) break;
       }
     } catch (error) {
       this.say({ id: 0, error: describe(error) });

@@ -11,6 +11,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DaemonProcess } from '../support/daemon-process.ts';
 import { type Host, Lab } from '../support/netns.ts';
 import { transfer } from '../support/transfer.ts';
+import { MAIN, VtepProcess } from '../support/vtep-process.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 interface Item {
@@ -137,14 +138,7 @@ describe('a daemon', () => {
   });
 });
 
-const monitorWords = (daemon: DaemonProcess) => [
-  join(import.meta.dirname, '..', '..', 'dist', 'cli', 'main.js'),
-  '--socket',
-  daemon.socket,
-  'monitor',
-  'link',
-  'fdb',
-];
+const monitorWords = (daemon: DaemonProcess) => [MAIN, '--socket', daemon.socket, 'monitor', 'link', 'fdb'];
 
 describe('the control socket', () => {
   const lab = new Lab();
@@ -245,5 +239,23 @@ describe('the control socket', () => {
     const words = [process.execPath, ...monitorWords(daemon).slice(0, 3), 'link', 'show'];
     const asNobody = a.run('setpriv', '--reuid', '65534', '--clear-groups', ...words);
     await expect(asNobody).rejects.toThrow(/EACCES|EPERM/);
+  });
+});
+
+describe('vtep run with a control socket', () => {
+  const lab = new Lab();
+  afterAll(() => lab.close());
+
+  it('takes verbs about its one link, and ends when it is deleted', async () => {
+    const a = lab.host('a');
+    const socket = join(lab.folder(), 'run.sock');
+    const vtep = await VtepProcess.start(a, `vx0 id 42 remote 127.0.0.2 local 127.0.0.1 --socket ${socket}`);
+    const verb = (words: string) => a.run(process.execPath, MAIN, '--socket', socket, ...words.split(' '));
+    await verb('fdb add 02:00:00:00:00:07 dev vx0 dst 127.0.0.3');
+    expect(await vtep.dump()).toContain('02:00:00:00:00:07 dev vx0 dst 127.0.0.3');
+    await expect(verb('link add vx1 type vxlan id 43')).rejects.toThrow('(ENOSPC)');
+    await verb('link del vx0');
+    expect((await vtep.ended()).code).toBe(0);
+    expect(await devices(a)).toEqual(['lo']);
   });
 });

@@ -23,7 +23,8 @@ describe('the words', () => {
     fc.assert(
       fc.property(fc.shuffledSubarray(parts, { minLength: parts.length }), (order) => {
         const found = parse(order.join(' '));
-        expect({ ...found, remotes: [...found.remotes].sort() }).toEqual(expected);
+        const remotes = [...found.remotes].sort();
+        expect({ ...found, remotes, args: { ...found.args, remotes } }).toEqual(expected);
       }),
     );
   });
