@@ -38,6 +38,7 @@ export async function help(about: string[]): Promise<number> {
 export async function helpText([first, ...words]: string[]): Promise<string> {
   if (first === undefined) return OVERVIEW;
   if (first === 'run') return (await import('./run-help.ts')).RUN_HELP;
+  if (first === 'daemon') return `${wrapped((await import('./daemon.ts')).DAEMON_FORM)}\n`;
   const object = await loadObject(first);
   if (!object) return OVERVIEW;
   const verbs =

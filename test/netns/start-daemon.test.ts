@@ -76,6 +76,19 @@ describe('the first verb', () => {
     expect(run).toThrow(/vtep: the control socket .* may not be used by you \(EACCES\)/);
   });
 
+  it('takes a hundred thousand entries of a batch, and shows them', async () => {
+    const count = 100_000;
+    const hex = (at: number, by: number) => ((at >> by) & 0xff).toString(16).padStart(2, '0');
+    const mac = (at: number) => `02:00:00:${hex(at, 16)}:${hex(at, 8)}:${hex(at, 0)}`;
+    const macs = Array.from({ length: count }, (_, at) => mac(at));
+    const file = join(folder, 'entries');
+    writeFileSync(file, macs.map((each) => `fdb add ${each} dev vx1 dst 192.0.2.9 static\n`).join(''));
+    await vtep(a, `-batch ${file}`);
+    const shown = (await vtep(a, 'fdb show dev vx1')).trimEnd().split('\n');
+    expect(shown.sort()).toEqual(macs.map((each) => `${each} dst 192.0.2.9 self static`));
+    expect(await why(a, `-batch ${file}`)).toBe(`vtep: ${file}:1: ${mac(0)} has an entry already (EEXIST)\n`);
+  });
+
   it('ends with stop, and its links and socket with it', async () => {
     await vtep(a, 'stop');
     await waitFor(() => !existsSync(socketOf(a)), 'the socket to go');

@@ -113,6 +113,8 @@ describe('a command line', () => {
     [`fdb add ${MAC} ${MAC} dev vx0`, `the word "${MAC}" is not known; the MAC is ${MAC} already`],
     ['fdb add xx dev vx0', 'the word "xx" is neither known nor a MAC address'],
     ['fdb add 02:00:00:00:00 dev vx0', 'MAC "02:00:00:00:00" is no MAC address'],
+    [`fdb add ${MAC} dev vx0 ds 10.0.0.4`, 'the word "ds" is not known; the MAC is'],
+    ['link set vx0 mt 1400', 'the word "mt" is not known'],
     [`fdb add ${MAC} dev vx0 dst 10.0.0.400`, 'dst "10.0.0.400" is not an IP address'],
     [`fdb add ${MAC} dev vx0 dst 192.0.2.1 port 0`, 'port "0" is not a whole number from 1 to 65535'],
     [`fdb add ${MAC} dev vx0 dst 192.0.2.1 vni 16777216`, 'vni "16777216" is not a whole number'],
