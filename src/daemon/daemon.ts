@@ -149,12 +149,11 @@ export class Daemon {
     });
   }
 
-  /** Others may rename its TAP, or take it down, which as in the kernel forgets what was learned. */
+  /** Others may rename its TAP. */
   private follow(carried: CarriedLink): () => void {
     const { watch } = this.plane.host;
     const listener: HostListener = {
-      device: (now, before) => {
-        if (before?.up && !now.up) carried.link.fdb.flush({ words: ['nopermanent', 'nostatic'] });
+      device: (now) => {
         const held = this.links.get(carried.name);
         if (held?.carried !== carried || now.name === carried.name) return;
         this.links.delete(carried.name);
