@@ -1,10 +1,10 @@
 /** The options of what carries links: for one link, and for a daemon. */
 
-import type { EngineOptions } from '../control/link-options.ts';
+import { ENGINE_RANGES, type EngineOptions } from '../control/link-options.ts';
+import { LOG_LEVELS, type LogLevel } from '../control/log.ts';
 import { ALL_OFFLOADS, OFFLOAD_WORDS, type Offloads, parseOffloads } from '../control/offloads.ts';
-import { DEFAULT_SIZES, WORKERS_MOST } from '../tables/tables.ts';
+import { DEFAULT_SIZES } from '../tables/tables.ts';
 import { UsageError, type Word, type Words } from './grammar.ts';
-import { LOG_LEVELS, type LogLevel } from './log.ts';
 import { oneOf, whole } from './values.ts';
 
 /** Of a worker that is behind (`engine/urgency.ts`). */
@@ -49,14 +49,16 @@ export const CARRYING_WORDS: Words<CarryingReading> = {
   })),
   '--offload': option('auto|off|WORD,...', (given) => ({ offloads: offloads(given) })),
   '--workers': option('auto|N', (given) => ({
-    workers: given === 'auto' ? given : whole(given, '--workers', 1, WORKERS_MOST),
+    workers: given === 'auto' ? given : whole(given, '--workers', ...ENGINE_RANGES.workers),
   })),
-  '--busy-poll': option('US', (given) => ({ busyPoll: whole(given, '--busy-poll', 0, 1_000_000) })),
-  '--nice': option('N', (given) => ({ nice: whole(given, '--nice', -20, 19) })),
+  '--busy-poll': option('US', (given) => ({
+    busyPoll: whole(given, '--busy-poll', ...ENGINE_RANGES.busyPoll),
+  })),
+  '--nice': option('N', (given) => ({ nice: whole(given, '--nice', ...ENGINE_RANGES.nice) })),
   '--log-level': option(LOG_LEVELS.join('|'), (given) => ({
     logLevel: oneOf(given, '--log-level', LOG_LEVELS),
   })),
-  '--fdb-size': option('N', (given) => ({ fdbSize: whole(given, '--fdb-size', 1, 16_000_000) })),
+  '--fdb-size': option('N', (given) => ({ fdbSize: whole(given, '--fdb-size', ...ENGINE_RANGES.fdbSize) })),
 };
 
 /** What was asked for and node:dgram cannot do. */

@@ -5,6 +5,8 @@ import type { CliOptions } from './options.ts';
 export const COMMANDS: Readonly<Record<string, (words: string[], options: CliOptions) => Promise<number>>> = {
   daemon: async (words) => (await import('./daemon.ts')).daemon(words),
   stop: async (words, options) => (await import('./stop.ts')).stop(words, options),
+  check: async (words) => (await import('./check.ts')).check(words),
+  config: async (words, options) => (await import('./config.ts')).config(words, options),
   run: async (words) => (await import('./run.ts')).run(words),
   exec: async (words) => (await import('./exec.ts')).exec(words),
   completion: async (words) => (await import('./completion.ts')).completion(words),

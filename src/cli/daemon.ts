@@ -1,13 +1,14 @@
 /** `vtep daemon`: the links of this network namespace, behind a control socket, until SIGINT, SIGTERM or `stop`. */
 
 import { Dataplane } from '../control/dataplane.ts';
+import { ENGINE_RANGES } from '../control/link-options.ts';
+import { logTo } from '../control/log.ts';
 import { countWorkers } from '../control/open-tap.ts';
 import { socketPath } from '../control/socket-path.ts';
 import { Daemon } from '../daemon/daemon.ts';
 import { serve } from '../daemon/server.ts';
 import { CARRYING_WORDS, type CarryingReading, defaultCarrying } from './carrying-words.ts';
 import { FormError, Grammar, UsageError, type Words } from './grammar.ts';
-import { logTo } from './log.ts';
 import { whole } from './values.ts';
 import { version } from './version.ts';
 
@@ -31,13 +32,13 @@ export const DAEMON_WORDS: Words<DaemonReading> = {
   '--links': {
     form: 'N',
     take: (reading, next) => {
-      reading.links = whole(next(), '--links', 1, 65_535);
+      reading.links = whole(next(), '--links', ...ENGINE_RANGES.links);
     },
   },
   '--remotes': {
     form: 'N',
     take: (reading, next) => {
-      reading.remotes = whole(next(), '--remotes', 1, 4_000_000);
+      reading.remotes = whole(next(), '--remotes', ...ENGINE_RANGES.remotes);
     },
   },
   '--until-empty': {

@@ -1,10 +1,10 @@
 /** `vtep run`: one link in the foreground. */
 
 import type { Link } from '../control/link.ts';
+import { type Log, logTo } from '../control/log.ts';
 import { type OpenLink, openLink } from '../control/open-link.ts';
 import type { ControlServer } from '../daemon/server.ts';
 import { FormError } from './grammar.ts';
-import { type Log, logTo } from './log.ts';
 import { parseRun, RUN_FORM, type RunOptions } from './run-words.ts';
 import { describe } from './show.ts';
 import { version } from './version.ts';

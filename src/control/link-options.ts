@@ -1,8 +1,19 @@
 /** What a link of this host is opened with, what carries it, and how both speak of what they could not have. */
 
+import { WORKERS_MOST } from '../tables/tables.ts';
 import type { Mac } from '../wire/address.ts';
 import type { LinkSettings } from './link.ts';
 import type { Offloads } from './offloads.ts';
+
+/** What may be said of an engine, from and to. */
+export const ENGINE_RANGES = {
+  workers: [1, WORKERS_MOST],
+  links: [1, 65_535],
+  remotes: [1, 4_000_000],
+  fdbSize: [1, 16_000_000],
+  busyPoll: [0, 1_000_000],
+  nice: [-20, 19],
+} as const;
 
 /** One link: what `ip link add NAME type vxlan` says of it. */
 export interface LinkOptions extends LinkSettings {

@@ -7,7 +7,7 @@ import type { FdbArgs, FdbFilter, LinkArgs, NeighArgs, VniArgs } from './protoco
 import { Refusal } from './refusal.ts';
 
 /** Undefined: it is one. Else what it should be. */
-interface Shape {
+export interface Shape {
   accepts(value: unknown): boolean;
   /** Behind `is not`. */
   readonly is: string;
@@ -16,7 +16,7 @@ interface Shape {
 
 export type Shapes<T> = { readonly [K in keyof T]-?: Shape };
 
-function whole(least: number, most: number): Shape {
+export function whole(least: number, most: number): Shape {
   return {
     accepts: (value) => Number.isInteger(value) && (value as number) >= least && (value as number) <= most,
     is: `a whole number from ${least} to ${most}`,
@@ -24,7 +24,7 @@ function whole(least: number, most: number): Shape {
   };
 }
 
-function text(is: string, accepts: (value: string) => boolean, schema: object = {}): Shape {
+export function text(is: string, accepts: (value: string) => boolean, schema: object = {}): Shape {
   return {
     accepts: (value) => typeof value === 'string' && accepts(value),
     is,
@@ -32,7 +32,7 @@ function text(is: string, accepts: (value: string) => boolean, schema: object = 
   };
 }
 
-function oneOf(...values: readonly string[]): Shape {
+export function oneOf(...values: readonly string[]): Shape {
   return {
     accepts: (value) => values.includes(value as string),
     is: values.join(' or '),
@@ -40,7 +40,7 @@ function oneOf(...values: readonly string[]): Shape {
   };
 }
 
-function either(...shapes: readonly Shape[]): Shape {
+export function either(...shapes: readonly Shape[]): Shape {
   return {
     accepts: (value) => shapes.some((shape) => shape.accepts(value)),
     is: shapes.map(({ is }) => is).join(', or '),

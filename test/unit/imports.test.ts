@@ -14,9 +14,10 @@ const MAY_KNOW: Record<string, readonly string[]> = {
   engine: ['datapath', 'io', 'tables', 'memory', 'wire'],
   observe: ['tables', 'io', 'memory', 'wire'],
   control: ['engine', 'io', 'tables', 'memory', 'wire'],
-  daemon: ['control', 'engine', 'io', 'tables', 'memory', 'wire'],
+  config: ['control', 'io', 'tables', 'memory', 'wire'],
+  daemon: ['config', 'control', 'engine', 'io', 'tables', 'memory', 'wire'],
   lan: ['io', 'vtep.ts'],
-  cli: ['daemon', 'control', 'engine', 'observe', 'io', 'tables', 'memory', 'wire'],
+  cli: ['daemon', 'config', 'control', 'engine', 'observe', 'io', 'tables', 'memory', 'wire'],
 };
 
 /** The rooms that work on every frame take nothing from Node or from packages, but for the reading of addresses. */

@@ -1,7 +1,7 @@
 /** What is printed: tables in the form of `bridge -s fdb show`, counters with their sentences, the log by level. */
 import { describe, expect, it } from 'vitest';
-import { LOG_LEVELS, logTo } from '../../../src/cli/log.ts';
 import { describe as shown } from '../../../src/cli/show.ts';
+import { LOG_LEVELS, logTo } from '../../../src/control/log.ts';
 import { datagram, frame } from '../../support/frames.ts';
 import { A, B, world } from '../../support/world.ts';
 

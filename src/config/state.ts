@@ -1,0 +1,86 @@
+/** Links with all that was said of them: what a file wants, and what runs, in one form that can be compared. */
+
+import { isIPv6 } from 'node:net';
+import { DEFAULT_SETTINGS } from '../control/link.ts';
+import { linkOptions } from '../control/link-args.ts';
+import type { FdbArgs, LinkArgs, NeighArgs, VniArgs } from '../control/protocol.ts';
+import { formatIp, formatMac, parseIp, parseMac } from '../wire/address.ts';
+
+export const ALL_ZERO = '00:00:00:00:00:00';
+
+export interface LinkState {
+  args: LinkArgs;
+  /** Those that were made by hand, beside what `remotes` and `group` say. */
+  fdb: FdbArgs[];
+  neigh: NeighArgs[];
+  vnis: VniArgs[];
+}
+
+/** By name. */
+export type States = ReadonlyMap<string, LinkState>;
+
+/** Of its underlay; undefined: nothing says which. */
+export function isOfIpv6({ remotes, group, local }: LinkArgs): boolean | undefined {
+  const said = remotes?.[0] ?? group ?? local ?? undefined;
+  return said === undefined ? undefined : isIPv6(said);
+}
+
+/** No two links have the same. */
+export function identity(args: LinkArgs): string {
+  return `${isOfIpv6(args) ? 'IPv6' : 'IPv4'} ${args.dstport ?? DEFAULT_SETTINGS.port} ${args.id ?? 0}`;
+}
+
+/** What the all-zero MAC leads to by the link's own words. */
+export function defaultEntries({ name, remotes = [], group }: LinkArgs): FdbArgs[] {
+  const all = group ? [...remotes, group] : remotes;
+  return all.map((dst) => fdbState({ dev: name, mac: ALL_ZERO, dst }, { name }));
+}
+
+/** Two that mean the same look the same: what is as by default is left out. */
+export function fdbState(entry: FdbArgs, link: LinkArgs): FdbArgs {
+  const [dst, zone] = entry.dst?.split('%') ?? [];
+  const { port, vni, src_vni, state } = entry;
+  const via = entry.via ?? zone;
+  const flags = entry.flags?.filter((flag) => flag !== 'use').sort();
+  return {
+    dev: entry.dev,
+    mac: plainMac(entry.mac),
+    ...(dst !== undefined && { dst: plainIp(dst) }),
+    ...(port !== undefined && port !== (link.dstport ?? DEFAULT_SETTINGS.port) && { port }),
+    ...(vni !== undefined && vni !== (link.id ?? 0) && { vni }),
+    ...(src_vni !== undefined && { src_vni }),
+    ...(via !== undefined && { via }),
+    ...(state !== undefined && state !== 'permanent' && { state }),
+    ...(flags && flags.length > 0 && { flags }),
+  };
+}
+
+export function neighState({ dev, ip, mac, flags }: NeighArgs): NeighArgs {
+  return { dev, ip: plainIp(ip), mac: plainMac(mac), ...(flags && flags.length > 0 && { flags }) };
+}
+
+/** A group's MAC, or the all-zero one: it has a list of destinations. */
+export function isList(mac: string): boolean {
+  return (Number.parseInt(mac.slice(0, 2), 16) & 1) === 1 || mac === ALL_ZERO;
+}
+
+/** Where an entry leads; a unicast one leads to one place only. */
+export function destination({ dst, port, vni, src_vni, via }: FdbArgs): string {
+  return [dst, port, vni, src_vni, via].join(' ');
+}
+
+/** Settings that are the link's alone: the TAP's own, which others may set too, and the remotes are compared by themselves. */
+export function settings(args: LinkArgs): string {
+  const { up, mtu, mac, addresses, remotes, group, ...own } = linkOptions(args);
+  return JSON.stringify([own, group, args.external ?? false, args.vnifilter ?? false]);
+}
+
+function plainMac(text: string): string {
+  const mac = parseMac(text);
+  return mac ? formatMac(mac.high, mac.low) : text;
+}
+
+export function plainIp(text: string): string {
+  const ip = parseIp(text);
+  return ip ? formatIp(ip[0], ip[1], ip[2], ip[3]) : text;
+}
