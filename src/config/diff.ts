@@ -198,8 +198,9 @@ function placing(entry: FdbArgs, before: readonly FdbArgs[]): Step {
   const verb = isList(entry.mac) ? 'fdb append' : 'fdb replace';
   const same = before.find((each) => destination(each) === destination(entry));
   const restored = isList(entry.mac) ? same : before[0];
-  const undo = restored ? order(verb, restored) : order('fdb del', entry);
-  return { order: order(verb, entry), undo: [undo], about: entry };
+  const undo = [restored ? order(verb, restored) : order('fdb del', entry)];
+  if (!restored && before.length > 0) undo.push(order(verb, before[0])); // state and flags are those of all
+  return { order: order(verb, entry), undo, about: entry };
 }
 
 function neighbors(running: NeighArgs[], wanted: NeighArgs[], owned: NeighArgs[]): Step[] {

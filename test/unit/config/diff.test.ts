@@ -101,7 +101,7 @@ const MACS = ['02:00:00:00:00:01', '02:00:00:00:00:02', '01:00:5e:00:00:01'];
 const link = fc.record({
   remotes: fc.subarray(IPS),
   ttl: fc.option(fc.constantFrom(1, 7), { nil: undefined }),
-  proxy: fc.option(fc.boolean(), { nil: undefined }),
+  proxy: fc.constantFrom(true, undefined),
   states: fc.array(fc.constantFrom('static', 'dynamic', undefined), { minLength: 3, maxLength: 3 }),
   destinations: fc.array(fc.subarray(IPS, { minLength: 0 }), { minLength: 3, maxLength: 3 }),
   neighbors: fc.subarray(['10.0.0.1', '10.0.0.2', 'fd00::1']),
