@@ -23,6 +23,7 @@ const INWARD: readonly DropReason[] = [
   'bad-source-mac',
   'static-mac-elsewhere',
   'congested',
+  'no-vlan',
   'tap-down',
   'tap-failed',
 ];

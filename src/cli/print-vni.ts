@@ -34,13 +34,13 @@ function text({ dev, items }: Trunk, show: Show): string {
 /** What `vni add` takes. */
 function words({ dev, vni: [first, last], group, remote, vlan }: VniItem): string {
   const where = group ? ` group ${group}` : remote ? ` remote ${remote}` : '';
-  return `dev ${dev} vni ${first === last ? first : `${first}-${last}`}${where}${vlan ? ` vlan ${vlan}` : ''}`;
+  return `dev ${dev} vni ${first === last ? first : `${first}-${last}`}${where}${vlan === undefined ? '' : ` vlan ${vlan}`}`;
 }
 
 function row({ vni: [first, last], group, remote, vlan }: VniItem): string {
   const range = first === last ? ` ${first}`.padEnd(15) : ` ${first}-${`${last}`.padEnd(14)} `;
   const where = group ?? remote;
-  return `${range}${where ? ` ${where}` : ''}${vlan ? ` vlan ${vlan}` : ''}`;
+  return `${range}${where ? ` ${where}` : ''}${vlan === undefined ? '' : ` vlan ${vlan}`}`;
 }
 
 function statLines(counters: Readonly<Record<string, number>>): string[] {

@@ -39,7 +39,7 @@ export const VNI_ENTRY = new Grammar<VniReading>({
   vlan: {
     form: 'VLAN',
     take: (entry, next) => {
-      entry.vlan = whole(next(), 'vlan', 1, LAST_VLAN);
+      entry.vlan = whole(next(), 'vlan', 0, LAST_VLAN);
     },
     whole: true,
   },

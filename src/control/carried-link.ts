@@ -2,17 +2,18 @@
 
 import { type Device, findDevice } from '../io/devices.ts';
 import { native } from '../io/native.ts';
-import { endpoint } from '../tables/links.ts';
+import type { CounterName } from '../tables/counters.ts';
 import type { Dataplane } from './dataplane.ts';
-import { ALL_ZERO } from './fdb.ts';
+import { changeRemotes } from './default-remotes.ts';
 import { Membership } from './groups.ts';
-import type { Link } from './link.ts';
+import { type Link, NO_VNI } from './link.ts';
 import type { LinkOptions } from './link-options.ts';
 import { type Offload, OffloadReport, turnOffTap, turnOnTap, turnOnUdp } from './offloads.ts';
 import { openTap, steer } from './open-tap.ts';
 import { Refusal } from './refusal.ts';
-import { defaults, keepUp, pathMtu, type Site, settle, survey } from './site.ts';
+import { keepUp, pathMtu, type Site, settle, survey } from './site.ts';
 import { hasChecksum, type Sending } from './sockets.ts';
+import { Trunk } from './trunk.ts';
 import { type Undo, undoAll } from './undo.ts';
 
 /** Where its datagrams come in and what they leave by, and how both are given back. */
@@ -28,6 +29,8 @@ export class CarriedLink {
   readonly workers: number;
   /** The TAP is ours, and goes with us. */
   readonly isMade: boolean;
+  /** Its VNIs, where it has more than one. */
+  readonly trunk?: Trunk;
   /** Resolves when it is carried no more: with what went wrong, or undefined after `close`. */
   readonly ended: Promise<string | undefined>;
   options: LinkOptions;
@@ -52,6 +55,7 @@ export class CarriedLink {
     const listener = { device: ({ up }: Device) => this.follow(up) };
     plane.host.watch.follow(this.ifindex, listener);
     undo.push(() => plane.host.watch.unfollow(this.ifindex, listener));
+    if (made.options.vni === NO_VNI) this.trunk = new Trunk(plane, this);
   }
 
   /** `queues`: of its TAP, where it is open already. */
@@ -82,13 +86,22 @@ export class CarriedLink {
 
   /** Its TAP has another name. */
   rename(name: string): void {
-    this.link.name = name;
+    for (const link of [this.link, ...(this.trunk?.links() ?? [])]) link.name = name;
     this.options = { ...this.options, name };
   }
 
   /** Of its TAP, as it is now. */
   get state(): { mtu: number; mac: string; up: boolean } {
     return findDevice(this.options.name) ?? { mtu: this.mtu, mac: '', up: false };
+  }
+
+  /** By name; of a trunk those of all its VNIs together. */
+  counters(): Record<CounterName, number> {
+    const all = this.link.counters();
+    for (const link of this.trunk?.links() ?? []) {
+      for (const [name, count] of Object.entries(link.ownCounters())) all[name as CounterName] += count;
+    }
+    return all;
   }
 
   /** In force. */
@@ -110,11 +123,12 @@ export class CarriedLink {
       undo.push(() => plane.sockets.cook(link.index, this.options, survey(this.options).device?.index ?? 0));
       plane.sockets.cook(link.index, to, site.device?.index ?? 0);
       if (ways.sender !== this.ways.sender) {
-        await plane.carry(link.index, queues, report.has('lro'), ways.sender.id);
+        await plane.carry(link.index, queues, report.has('lro'), ways.sender.id, to.vni === NO_VNI);
       }
       link.apply(to);
       link.pathMtu = pathMtu(site);
       changeRemotes(link, this.options, to);
+      this.trunk?.apply(to);
       const before = this.ways;
       this.ways = ways;
       this.options = to;
@@ -129,6 +143,7 @@ export class CarriedLink {
   async close(): Promise<void> {
     const { plane, link, undo } = this;
     link.disappear();
+    await this.trunk?.close();
     await plane.leave(link.index);
     await undoAll(this.ways.undo);
     await undoAll(undo);
@@ -138,13 +153,14 @@ export class CarriedLink {
   private follow(isUp: boolean): void {
     try {
       this.ways.membership?.follow(isUp);
+      this.trunk?.follow(isUp);
     } catch (error) {
       this.plane.say('warn', (error as Error).message);
     }
   }
 
   private checkChange(to: LinkOptions, { ipv6 }: Site): void {
-    const { link, plane } = this;
+    const { link } = this;
     const isSaid = to.remotes.length > 0 || to.local !== undefined || to.group !== undefined;
     if (isSaid && ipv6 !== link.ipv6) {
       throw new Refusal(
@@ -152,10 +168,11 @@ export class CarriedLink {
         `${to.name} has an ${link.ipv6 ? 'IPv6' : 'IPv4'} underlay; another link is made for the other family`,
       );
     }
-    const known = plane.tables.links.find(endpoint(link.ipv6, to.port), to.vni);
-    if (known !== 0 && known !== link.index) {
-      throw new Refusal('EEXIST', `there is a link with VNI ${to.vni} at port ${to.port} already`);
+    if ((to.vni === NO_VNI) !== (this.trunk !== undefined)) {
+      throw new Refusal('EOPNOTSUPP', `external and vnifilter are said of ${to.name} when it is made`);
     }
+    link.checkFree(to);
+    this.trunk?.check(to);
   }
 }
 
@@ -196,7 +213,13 @@ async function open(
     const { index, up } = settle(host, link, options, site, undo, say);
     ways.membership?.follow(up);
     link.pathMtu = pathMtu(site);
-    const { ended } = await plane.carry(link.index, queues, report.has('lro'), ways.sender.id);
+    const { ended } = await plane.carry(
+      link.index,
+      queues,
+      report.has('lro'),
+      ways.sender.id,
+      options.vni === NO_VNI,
+    );
     whileOpening.push(() => plane.leave(link.index));
     link.appear();
     say('info', `offloads: ${report}`);
@@ -229,11 +252,4 @@ async function takeWays(
     await undoAll(undo);
     throw error;
   }
-}
-
-/** Default destinations that were said come and go; those that the table's verbs made stay. */
-function changeRemotes(link: Link, from: Pick<LinkOptions, 'remotes' | 'group'>, to: LinkOptions): void {
-  const [before, after] = [defaults(from), defaults(to)];
-  for (const dst of after) if (!before.includes(dst)) link.fdb.append({ mac: ALL_ZERO, dst });
-  for (const dst of before) if (!after.includes(dst)) link.fdb.del({ mac: ALL_ZERO, dst });
 }

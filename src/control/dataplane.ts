@@ -2,6 +2,7 @@
 
 import { monotonicSeconds } from '../engine/engine.ts';
 import { NativeEngine } from '../engine/native-engine.ts';
+import type { VniMember } from '../engine/orders.ts';
 import { DEFAULT_SIZES, Tables } from '../tables/tables.ts';
 import { Groups } from './groups.ts';
 import { HostFollower } from './host-follower.ts';
@@ -58,15 +59,25 @@ export class Dataplane {
     queues: readonly number[],
     merge: boolean,
     sender: number,
+    isTrunk: boolean,
   ): Promise<{ ended: Promise<string | undefined> }> {
     const { links, offloads } = this.tables;
     const ended = new Promise<string | undefined>((resolve) => this.ends.set(link, resolve));
     const mtu = links.mtuWord(link);
     await this.engine.order((worker) => {
       const tap = { fd: queues[worker], mtu, merge, counts: offloads.row(worker) };
-      return worker < queues.length ? { kind: 'take link', link, tap, sender } : undefined;
+      return worker < queues.length ? { kind: 'take link', link, tap, sender, isTrunk } : undefined;
     });
     return { ended };
+  }
+
+  /** The workers take frames of a trunk for these of its VNIs. */
+  async join(trunk: number, members: readonly VniMember[]): Promise<void> {
+    await this.engine.order(() => ({ kind: 'take vnis', trunk, members }));
+  }
+
+  async part(trunk: number, members: readonly VniMember[]): Promise<void> {
+    await this.engine.order(() => ({ kind: 'leave vnis', trunk, members }));
   }
 
   async leave(link: number): Promise<void> {

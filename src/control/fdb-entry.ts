@@ -24,6 +24,8 @@ export interface FdbOwner {
   readonly ipv6: boolean;
   /** Undefined: the transport lets nobody choose. */
   readonly interfaces?: Interfaces;
+  /** One of the VNIs of a trunk. */
+  readonly srcVni?: number;
   clock(): number;
 }
 
@@ -101,8 +103,8 @@ export function parseFlags({ state = 'permanent', flags = [] }: FdbChange): numb
 }
 
 /** What is meant for another kind of link than this. */
-export function refuseForeign({ src_vni }: { src_vni?: number }, { name }: { name: string }): void {
-  if (src_vni === undefined) return;
+export function refuseForeign({ src_vni }: { src_vni?: number }, { name, srcVni }: FdbOwner): void {
+  if (src_vni === undefined || src_vni === srcVni) return;
   throw new Refusal('EOPNOTSUPP', `src_vni ${src_vni}: ${name} has one VNI, and is no trunk`);
 }
 
@@ -141,13 +143,14 @@ function stateOf(flags: number): FdbItem['state'] {
 export function describeRemote(
   remote: number,
   owner: FdbOwner,
-): Pick<FdbItem, 'dst' | 'port' | 'vni' | 'via'> {
+): Pick<FdbItem, 'dst' | 'port' | 'vni' | 'src_vni' | 'via'> {
   const { links, remotes } = owner.tables;
   const [port, vni, scope] = [remotes.port(remote), remotes.vni(remote), remotes.scope(remote)];
   return {
     dst: addressOf(remote, owner.tables),
     ...(port !== links.port(owner.index) && { port }),
     ...(vni !== links.vni(owner.index) && { vni }),
+    ...(owner.srcVni !== undefined && { src_vni: owner.srcVni }),
     ...(scope !== 0 && { via: owner.interfaces?.name(scope) ?? `if${scope}` }),
   };
 }

@@ -3,7 +3,7 @@
 import { isIPv6 } from 'node:net';
 import { DEFAULT_RANGE } from '../io/source-ports.ts';
 import { isLinkLocal, parseMac } from '../wire/address.ts';
-import { DEFAULT_SETTINGS } from './link.ts';
+import { DEFAULT_SETTINGS, NO_VNI } from './link.ts';
 import type { LinkOptions } from './link-options.ts';
 import type { LinkArgs } from './protocol.ts';
 import { Refusal } from './refusal.ts';
@@ -11,10 +11,11 @@ import { Refusal } from './refusal.ts';
 export function linkOptions(args: LinkArgs): LinkOptions {
   checkFamilies(args);
   checkBypass(args);
+  checkTrunk(args);
   return {
     ...DEFAULT_SETTINGS,
     name: args.name,
-    vni: args.id ?? 0,
+    vni: args.external ? NO_VNI : (args.id ?? 0),
     port: args.dstport ?? DEFAULT_SETTINGS.port,
     learning: args.learning ?? DEFAULT_SETTINGS.learning,
     ageing: args.ageing || DEFAULT_SETTINGS.ageing, // at creation the kernel takes 0 for its default
@@ -52,6 +53,21 @@ function checkBypass({ localbypass }: LinkArgs): void {
     'EOPNOTSUPP',
     'localbypass is not done: datagrams for this host go through its loopback, as with nolocalbypass',
   );
+}
+
+function checkTrunk({ name, id, external, vnifilter }: LinkArgs): void {
+  if (external && !vnifilter) {
+    throw new Refusal(
+      'EOPNOTSUPP',
+      `${name}: external goes with vnifilter only, as a TAP has no tunnel metadata: VLANs say the VNI`,
+    );
+  }
+  if (vnifilter && !external) throw new Refusal('EINVAL', `${name}: vnifilter goes with external only`);
+  if (external && id)
+    throw new Refusal(
+      'EINVAL',
+      `${name}: external and id ${id} exclude each other: the VNIs are added to it`,
+    );
 }
 
 function checkFamilies({ remotes = [], group, local, dev, udpcsum }: LinkArgs): void {

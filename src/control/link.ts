@@ -16,7 +16,7 @@ import { Refusal } from './refusal.ts';
 export interface LinkSettings {
   /** What others know it by. */
   name?: string;
-  /** 0 to 16777215. */
+  /** 0 to 16777215; or `NO_VNI`. */
   vni: number;
   /** The UDP port of this VTEP and of its remotes. */
   port: number;
@@ -58,6 +58,9 @@ export const DEFAULT_SETTINGS: Omit<LinkSettings, 'vni'> = {
   strictReserved: false,
 };
 
+/** Of a trunk, whose VNIs are links of their own (`trunk.ts`): no datagram is found to be its. */
+export const NO_VNI = -1;
+
 /** A MAC and where it is, was, or should be found. */
 export interface LinkEvents {
   learn: [{ mac: string; dst: string }];
@@ -81,6 +84,8 @@ export class Link extends EventEmitter<LinkEvents> implements FdbOwner, FdbWatch
   name: string;
   /** Those that a remote may be told to be sent to by (`via`); undefined: the transport lets nobody choose. */
   interfaces?: Interfaces;
+  /** One of the VNIs of a trunk says which, as others of that name are there. */
+  srcVni?: number;
 
   constructor(tables: Tables, index: number, settings: LinkSettings, ipv6: boolean, clock: () => number) {
     super();
@@ -93,7 +98,7 @@ export class Link extends EventEmitter<LinkEvents> implements FdbOwner, FdbWatch
     this.fdb = new LinkFdb(this);
     this.neighbors = new LinkNeighbors(this);
     tables.links.set(index, { ...settings, flags: flagsOf(settings) });
-    if (tables.links.find(this.endpoint, settings.vni) !== 0) throw taken(settings);
+    this.checkFree(settings);
   }
 
   /** Where its datagrams come in. */
@@ -108,7 +113,7 @@ export class Link extends EventEmitter<LinkEvents> implements FdbOwner, FdbWatch
     const { port } = this.settings;
     const entries = moves ? [...this.fdb.list()].filter(({ state }) => state !== 'learned') : [];
     if (moves) {
-      if (tables.links.find(endpoint(this.ipv6, settings.port), settings.vni) !== 0) throw taken(settings);
+      this.checkFree(settings);
       this.disappear();
       this.fdb.flush();
     }
@@ -125,9 +130,16 @@ export class Link extends EventEmitter<LinkEvents> implements FdbOwner, FdbWatch
     this.appear();
   }
 
+  /** Throws where another link has that VNI at that port. */
+  checkFree({ port, vni }: Pick<LinkSettings, 'port' | 'vni'>): void {
+    const known = this.tables.links.find(endpoint(this.ipv6, port), vni);
+    if (known !== 0 && known !== this.index) throw taken({ port, vni });
+  }
+
   /** From here on its datagrams are its own. */
   appear(): void {
-    if (!this.tables.links.open(this.index, this.endpoint, this.settings.vni)) throw taken(this.settings);
+    const { vni } = this.settings;
+    if (vni !== NO_VNI && !this.tables.links.open(this.index, this.endpoint, vni)) throw taken(this.settings);
   }
 
   /** Its datagrams are nobody's. */
@@ -155,9 +167,14 @@ export class Link extends EventEmitter<LinkEvents> implements FdbOwner, FdbWatch
   /** Traffic, drop reasons and notes by name; what belonged to no link is among them. */
   counters(): Record<CounterName, number> {
     const { counters } = this.tables;
-    const own = counters.read(this.index);
+    const own = this.ownCounters();
     for (const [name, count] of Object.entries(counters.read(0))) own[name as CounterName] += count;
     return own;
+  }
+
+  /** Without what belonged to no link. */
+  ownCounters(): Record<CounterName, number> {
+    return this.tables.counters.read(this.index);
   }
 
   /** The same for each worker alone, where there are several. */
@@ -207,7 +224,7 @@ export class Link extends EventEmitter<LinkEvents> implements FdbOwner, FdbWatch
   }
 }
 
-function taken({ vni, port }: LinkSettings): Refusal {
+function taken({ vni, port }: Pick<LinkSettings, 'port' | 'vni'>): Refusal {
   return new Refusal('EEXIST', `there is a link with VNI ${vni} at port ${port} already`);
 }
 

@@ -2,15 +2,19 @@
 
 import { CarriedLink } from '../control/carried-link.ts';
 import type { Dataplane } from '../control/dataplane.ts';
+import type { Link } from '../control/link.ts';
 import { linkOptions } from '../control/link-args.ts';
+import type { LinkNeighbors } from '../control/neighbors.ts';
 import type {
   FdbArgs,
   FdbFilter,
+  FdbItem,
   LinkArgs,
   LinkItem,
   MonitorItem,
   NeighArgs,
   Verbs,
+  VniArgs,
 } from '../control/protocol.ts';
 import { Refusal } from '../control/refusal.ts';
 import {
@@ -21,6 +25,7 @@ import {
   MONITOR_SHAPES,
   NEIGH_SHAPES,
   SHOW_SHAPES,
+  VNI_SHAPES,
 } from '../control/shapes.ts';
 import { changeDevice, deleteGroup } from '../io/devices.ts';
 import type { HostListener } from '../io/host-watch.ts';
@@ -76,8 +81,8 @@ export class Daemon {
     'fdb del': (args) => this.changeFdb('del', args),
     'fdb flush': (args) => this.flushFdb(checked(args, FDB_FILTER_SHAPES)),
     'fdb get': (args) => {
-      const { dev, mac } = checked(args, FDB_SHAPES, ['dev', 'mac']);
-      return this.named(dev).carried.link.fdb.get(mac);
+      const { dev, mac, src_vni } = checked(args, FDB_SHAPES, ['dev', 'mac']);
+      return this.getFdb(dev, mac, src_vni);
     },
     'fdb show': (args) => this.showFdb(checked(args, FDB_FILTER_SHAPES)),
     'neigh add': (args) => this.changeNeighbor('add', args),
@@ -85,12 +90,15 @@ export class Daemon {
     'neigh change': (args) => this.changeNeighbor('change', args),
     'neigh del': (args) => {
       const { dev, ip } = checked(args, NEIGH_SHAPES, ['dev', 'ip']);
-      this.named(dev).carried.link.neighbors.del({ ip });
+      this.ofNeighbors(dev).del({ ip });
     },
     'neigh flush': (args) => {
-      for (const held of this.meant(checked(args, NEIGH_SHAPES).dev)) held.carried.link.neighbors.flush();
+      for (const link of this.linksMeant(checked(args, NEIGH_SHAPES))) link.neighbors.flush();
     },
     'neigh show': (args) => this.showNeighbors(checked(args, NEIGH_SHAPES).dev),
+    'vni add': (args) => this.changeVnis('add', checked(args, VNI_SHAPES, ['dev', 'vni'])),
+    'vni del': (args) => this.changeVnis('del', checked(args, VNI_SHAPES, ['dev', 'vni'])),
+    'vni show': (args) => this.showVnis(checked(args, SHOW_SHAPES)),
     monitor: (args, gone) => this.monitors.watch(checked(args, MONITOR_SHAPES, ['what']).what, gone),
     stop: () => this.stop(),
   };
@@ -142,8 +150,9 @@ export class Daemon {
       const item = itemOf(held, false);
       this.links.delete(held.args.name);
       held.unfollow();
+      const links = [held.carried.link, ...(held.carried.trunk?.links() ?? [])];
       await held.carried.close();
-      this.monitors.remove(held.carried.link);
+      for (const link of links) this.monitors.remove(link);
       this.monitors.tell({ event: 'link', deleted: true, link: item });
       if (this.untilEmpty) setTimeout(() => this.links.size === 0 && this.stop(), LINGER_MS).unref();
     });
@@ -181,28 +190,74 @@ export class Daemon {
 
   private changeFdb(verb: 'add' | 'append' | 'replace' | 'del', args: unknown): void {
     const { dev, ...change } = checked<FdbArgs>(args, FDB_SHAPES, ['dev', 'mac']);
-    this.named(dev).carried.link.fdb[verb](change);
+    this.linkNamed(dev, change.src_vni).fdb[verb](change);
   }
 
   private flushFdb({ dev, ...filter }: FdbFilter): void {
-    for (const held of this.meant(dev)) held.carried.link.fdb.flush(filter);
+    for (const link of this.linksMeant({ dev, src_vni: filter.src_vni })) link.fdb.flush(filter);
   }
 
   private *showFdb({ dev, ...filter }: FdbFilter): Generator<unknown> {
-    for (const held of this.meant(dev)) yield* held.carried.link.fdb.list(filter);
+    for (const link of this.linksMeant({ dev, src_vni: filter.src_vni })) yield* link.fdb.list(filter);
   }
 
-  private meant(dev: string | undefined): Held[] {
-    return dev === undefined ? [...this.links.values()] : [this.named(dev)];
+  private getFdb(dev: string, mac: string, src_vni?: number): FdbItem[] {
+    const { link, trunk } = this.named(dev).carried;
+    if (!trunk) return link.fdb.get(mac);
+    const items = trunk.links(src_vni).flatMap((each) => [...each.fdb.list({ mac })]);
+    if (items.length === 0) throw new Refusal('ENOENT', `there is no entry ${mac}`);
+    return items;
+  }
+
+  /** The link of this name; of a trunk that of one of its VNIs. */
+  private linkNamed(dev: string, vni: number | undefined): Link {
+    const { link, trunk } = this.named(dev).carried;
+    if (!trunk) return link;
+    if (vni === undefined) throw new Refusal('EINVAL', `src_vni is missing: ${dev} has many VNIs`);
+    const [member] = trunk.links(vni);
+    if (member) return member;
+    throw new Refusal('ENOENT', `src_vni ${vni}: ${dev} has no such VNI`);
+  }
+
+  /** Of a trunk those of its VNIs. Where no link is named, `src_vni` is about trunks. */
+  private linksMeant({ dev, src_vni }: { dev?: string; src_vni?: number }): Link[] {
+    const held = dev === undefined ? [...this.links.values()] : [this.named(dev)];
+    return held.flatMap(({ carried: { link, trunk } }) => {
+      if (trunk) return trunk.links(src_vni);
+      return dev === undefined && src_vni !== undefined ? [] : [link];
+    });
+  }
+
+  private changeVnis(verb: 'add' | 'del', args: VniArgs): Promise<void> {
+    return this.plane.inTurn(async () => {
+      const { trunk } = this.named(args.dev).carried;
+      if (!trunk) {
+        throw new Refusal('EOPNOTSUPP', `${args.dev} has one VNI; a trunk is made with external vnifilter`);
+      }
+      if (verb === 'add') for (const link of await trunk.add(args)) this.monitors.add(link);
+      else for (const link of await trunk.del(args)) this.monitors.remove(link);
+    });
+  }
+
+  private *showVnis({ dev, stats }: Verbs['vni show']['args']): Generator<unknown> {
+    for (const { carried } of dev === undefined ? this.links.values() : [this.named(dev)]) {
+      if (carried.trunk) yield* carried.trunk.show(stats);
+    }
   }
 
   private changeNeighbor(verb: 'add' | 'replace' | 'change', args: unknown): void {
     const { dev, ...change } = checked<NeighArgs>(args, NEIGH_SHAPES, ['dev', 'ip', 'mac']);
-    this.named(dev).carried.link.neighbors[verb](change);
+    this.ofNeighbors(dev)[verb](change);
   }
 
   private *showNeighbors(dev: string | undefined): Generator<unknown> {
-    for (const held of this.meant(dev)) yield* held.carried.link.neighbors.list();
+    for (const link of this.linksMeant({ dev })) yield* link.neighbors.list();
+  }
+
+  private ofNeighbors(dev: string): LinkNeighbors {
+    const { link, trunk } = this.named(dev).carried;
+    if (!trunk) return link.neighbors;
+    throw new Refusal('EOPNOTSUPP', `${dev} has many VNIs: for all of them, \`ip neigh add ... dev ${dev}\``);
   }
 
   private tell(held: Held, deleted: boolean): void {
@@ -215,7 +270,7 @@ function itemOf({ args, carried }: Held, stats: boolean): LinkItem {
   const { mtu, mac, up } = carried.state;
   return {
     ...args,
-    id: carried.options.vni,
+    id: Math.max(carried.options.vni, 0),
     dstport: carried.options.port,
     ifindex: carried.ifindex,
     mtu,
@@ -224,7 +279,7 @@ function itemOf({ args, carried }: Held, stats: boolean): LinkItem {
     up,
     workers: carried.workers,
     offloads: [...carried.offloads],
-    ...(stats && { counters: { ...carried.link.counters(), ...carried.link.offloads() } }),
+    ...(stats && { counters: { ...carried.counters(), ...carried.link.offloads() } }),
   };
 }
 

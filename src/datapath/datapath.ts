@@ -17,6 +17,8 @@ export interface Datapath {
 }
 
 const ERRNO = { EIO: 5, EPROTO: 71, ENOBUFS: 105, EMSGSIZE: 90, ECONNREFUSED: 111 };
+/** What a trunk answers for a VNI that has no VLAN there: no system call does. */
+export const NO_VLAN = -1;
 const UNREACHABLE = new Set([1, 13, 99, 100, 101, 110, 112, 113]);
 
 function sendReason(errno: number): number {
@@ -25,6 +27,11 @@ function sendReason(errno: number): number {
   if (errno === ERRNO.EPROTO) return COUNTER['bad-offload'];
   if (errno === ERRNO.ENOBUFS) return COUNTER['no-buffers'];
   return UNREACHABLE.has(errno) ? COUNTER.unreachable : COUNTER['send-failed'];
+}
+
+function tapReason(errno: number): number {
+  if (errno === ERRNO.EIO) return COUNTER['tap-down'];
+  return errno === NO_VLAN ? COUNTER['no-vlan'] : COUNTER['tap-failed'];
 }
 
 /** Sends what is queued. False: the way is blocked, and the rest waits at the head of the batch. */
@@ -59,8 +66,7 @@ function handOver(path: Datapath, from: number, to: number): void {
   const tap = taps[inbound.target[from]];
   tap.transmit(inbound, from, to);
   for (let i = 0; i < tap.failures; i++) {
-    const reason = tap.failed[2 * i + 1] === ERRNO.EIO ? COUNTER['tap-down'] : COUNTER['tap-failed'];
-    tables.counters.add(tap.failed[2 * i], reason, 1);
+    tables.counters.add(tap.failed[2 * i], tapReason(tap.failed[2 * i + 1]), 1);
   }
   tap.failures = 0;
 }

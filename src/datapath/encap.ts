@@ -38,14 +38,22 @@ const WISHES = PROXIES | UNTAGGED | SHORT_CIRCUIT;
 const { flooded: FLOODED, txFrames: TX_FRAMES, txBytes: TX_BYTES } = COUNTER;
 const NO_BUFFERS = COUNTER['no-buffers'];
 
-export function encap(path: Datapath, batch: Batch, link: number, now: number): void {
+/** The items `from` up to `to`, all of one link. */
+export function encap(
+  path: Datapath,
+  batch: Batch,
+  link: number,
+  now: number,
+  from = 0,
+  to = batch.count,
+): void {
   const { counters, fdb, links, remotes } = path.tables;
   const { length, vnet } = batch;
   const { view } = batch.pool;
   const wishes = links.flags(link) & WISHES;
   const longest = longestFrame(links.pathMtu(link));
   let bytes = 0;
-  for (let i = 0; i < batch.count; i++) {
+  for (let i = from; i < to; i++) {
     bytes += length[i];
     if (wishes !== 0 && endsHere(path, batch, i, link, longest, now)) continue;
     if (!isFit(batch, i, length[i], vnet[3 * i], longest)) {
@@ -60,8 +68,8 @@ export function encap(path: Datapath, batch: Batch, link: number, now: number): 
       queue(path, batch, i, remote, hash);
     } else flood(path, batch, i, link, remote === NOWHERE ? link : ~remote, hash);
   }
-  if (wishes & UNTAGGED) batch.rewind();
-  counters.add(link, TX_FRAMES, batch.count);
+  if (wishes & UNTAGGED) batch.rewind(from, to);
+  counters.add(link, TX_FRAMES, to - from);
   counters.add(link, TX_BYTES, bytes);
 }
 

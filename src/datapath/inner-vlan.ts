@@ -35,7 +35,7 @@ export function leavesUntagged(path: Datapath, batch: Batch, i: number, link: nu
 }
 
 /** The MACs move up to what lies behind the tags, and what the offload header says of places moves with them. */
-function takeOff(batch: Batch, i: number, bytes: number): void {
+export function takeOff(batch: Batch, i: number, bytes: number): void {
   const { view } = batch.pool;
   const at = batch.offset(i);
   for (let from = at + 8; from >= at; from -= 4) view.setInt32(from + bytes, view.getInt32(from));

@@ -6,9 +6,11 @@
 import { type Datapath, flushInbound, flushOutbound } from '../datapath/datapath.ts';
 import { decap } from '../datapath/decap.ts';
 import { encap } from '../datapath/encap.ts';
-import type { Port, Receiver, UnderlayTransmitter } from '../io/port.ts';
+import { encapTagged, TaggedTap } from '../datapath/trunk.ts';
+import type { Port, Receiver, Transmitter, UnderlayTransmitter } from '../io/port.ts';
 import { Batch } from '../memory/batch.ts';
 import { FramePool } from '../memory/frame-pool.ts';
+import { VLANS } from '../tables/links.ts';
 import type { Tables } from '../tables/tables.ts';
 
 export const BATCH = 64;
@@ -27,9 +29,12 @@ const NOWHERE: Port & UnderlayTransmitter = {
 
 export class Carrier {
   private readonly path: Datapath;
-  /** By link, from 1 on. */
-  private readonly taps: Port[] = [NOWHERE];
+  /** By link, from 1 on: where frames come from, and where they go. */
+  private readonly sources: Receiver[] = [NOWHERE];
+  private readonly taps: Transmitter[] = [NOWHERE];
   private readonly senders: UnderlayTransmitter[] = [NOWHERE];
+  /** Of trunks: which link a VLAN is (`datapath/trunk.ts`). */
+  private readonly vlans: (Int32Array | undefined)[] = [undefined];
   private readonly fromTap: Batch;
   private readonly fromUdp: Batch;
 
@@ -43,24 +48,44 @@ export class Carrier {
 
   /** From now on the link's frames are carried; `udp` is bound, and may send for other links too. */
   add(link: number, tap: Port, udp: UnderlayTransmitter): void {
-    while (this.taps.length <= link) {
-      this.taps.push(NOWHERE);
-      this.senders.push(NOWHERE);
-    }
-    this.taps[link] = tap;
+    this.grow(link);
+    this.sources[link] = this.taps[link] = tap;
     this.senders[link] = udp;
   }
 
+  /** The link, which is carried, is a trunk: its frames are those of the links that join it. */
+  addTrunk(trunk: number): void {
+    this.vlans[trunk] ??= new Int32Array(VLANS);
+  }
+
+  /** From now on the link is the trunk's VLAN of this number, and no other any more; -1: none yet. */
+  join(trunk: number, link: number, vlan: number): void {
+    this.grow(link);
+    this.forgetVlan(trunk, link);
+    this.taps[link] = new TaggedTap(this.taps, trunk, vlan);
+    const vlans = this.vlans[trunk];
+    if (vlans && vlan >= 0) vlans[vlan] = link;
+  }
+
+  part(trunk: number, link: number): void {
+    this.grow(link);
+    this.forgetVlan(trunk, link);
+    this.taps[link] = NOWHERE;
+  }
+
   remove(link: number): void {
-    this.taps[link] = this.senders[link] = NOWHERE;
+    this.sources[link] = this.taps[link] = this.senders[link] = NOWHERE;
+    this.vlans[link] = undefined;
   }
 
   /** A batch from the link's TAP; how many frames. Frames still waiting to leave are borrowed: none comes on top of them. */
   out(link: number, now: number): number {
     const { path, fromTap } = this;
-    if (path.outbound.count > 0 || this.taps[link].receive(fromTap) === 0) return 0;
+    if (path.outbound.count > 0 || this.sources[link].receive(fromTap) === 0) return 0;
     path.udp = this.senders[link];
-    encap(path, fromTap, link, now);
+    const vlans = this.vlans[link];
+    if (vlans) encapTagged(path, fromTap, link, vlans, now);
+    else encap(path, fromTap, link, now);
     this.flush();
     return fromTap.count;
   }
@@ -100,5 +125,20 @@ export class Carrier {
   /** What the waiting datagrams leave by. */
   get udp(): UnderlayTransmitter {
     return this.path.udp;
+  }
+
+  private grow(link: number): void {
+    while (this.taps.length <= link) {
+      this.sources.push(NOWHERE);
+      this.taps.push(NOWHERE);
+      this.senders.push(NOWHERE);
+      this.vlans.push(undefined);
+    }
+  }
+
+  private forgetVlan(trunk: number, link: number): void {
+    const vlans = this.vlans[trunk];
+    const before = vlans?.indexOf(link) ?? -1;
+    if (vlans && before >= 0) vlans[before] = 0;
   }
 }

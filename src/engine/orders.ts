@@ -14,8 +14,16 @@ export type Order =
   | { kind: 'take sender'; id: number; sockets: SenderSockets }
   | { kind: 'leave sender'; id: number }
   /** A link's TAP, or this worker's queue of it, and the sender that its datagrams leave by. */
-  | { kind: 'take link'; link: number; tap: TapOptions; sender: number }
-  | { kind: 'leave link'; link: number };
+  | { kind: 'take link'; link: number; tap: TapOptions; sender: number; isTrunk: boolean }
+  | { kind: 'leave link'; link: number }
+  /** Links that are VNIs of a trunk, each with its VLAN; -1: none yet. */
+  | { kind: 'take vnis'; trunk: number; members: readonly VniMember[] }
+  | { kind: 'leave vnis'; trunk: number; members: readonly VniMember[] };
+
+export interface VniMember {
+  readonly link: number;
+  readonly vlan: number;
+}
 
 /** From a worker: what it asks, has done, or suffers. */
 export type Report =

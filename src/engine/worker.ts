@@ -154,8 +154,12 @@ class DataPlaneWorker {
       const tap = new TapPort(order.tap);
       this.taps[order.link] = tap;
       this.carrier.add(order.link, tap, this.senders[order.sender] as UdpSender);
+      if (order.isTrunk) this.carrier.addTrunk(order.link);
       addon.pollAdd(epoll, order.tap.fd, order.link, 0);
-    } else this.leaveLink(order.link);
+    } else if (order.kind === 'leave link') this.leaveLink(order.link);
+    else if (order.kind === 'take vnis') {
+      for (const { link, vlan } of order.members) this.carrier.join(order.trunk, link, vlan);
+    } else for (const { link } of order.members) this.carrier.part(order.trunk, link);
   }
 
   private leaveLink(link: number): void {

@@ -100,9 +100,9 @@ export class Batch {
     return batch;
   }
 
-  /** Every slot is received into behind the headroom again, where frames were made to start elsewhere. */
-  rewind(): void {
-    this.start.fill(HEADROOM, 0, this.slots);
+  /** The slots `from` up to `to` are received into behind the headroom again, where frames were made to start elsewhere. */
+  rewind(from: number, to: number): void {
+    this.start.fill(HEADROOM, from, to);
   }
 
   /** Absolute offset of item `i` in the pool's bytes. */

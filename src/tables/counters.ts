@@ -19,6 +19,7 @@ export const DROP_REASONS = {
   'frame-short': 'the frame was shorter than an Ethernet header',
   'frame-long': 'the frame with its headers did not fit a UDP datagram',
   'bad-offload': "the frame's offload header asked for something that was not offered",
+  'unknown-vlan': "the frame's VLAN, or having none, stands for no VNI of the trunk",
   'no-destination': 'nothing is known about the destination, and there is no default destination',
   'inner-vlan': 'the frame had a VLAN tag, and the link takes none (innervlan)',
   'proxy-unanswered': 'ARP and neighbour solicitations that the proxy consumed without an answer',
@@ -27,6 +28,7 @@ export const DROP_REASONS = {
   unreachable: 'there is no way to the remote (EHOSTUNREACH, ENETUNREACH and the like)',
   'no-buffers': 'the underlay had no room (ENOBUFS), or the sending queue was full',
   'send-failed': 'the system refused the datagram for another reason',
+  'no-vlan': 'the VNI has no VLAN on the trunk yet',
   'tap-down': 'the TAP was down (EIO)',
   'tap-failed': 'the TAP refused the frame',
 } as const;

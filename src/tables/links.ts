@@ -50,6 +50,9 @@ export interface LinksMemory {
   readonly index: OpenTableMemory;
 }
 
+/** Numbers of VLANs; the last one means none (IEEE 802.1Q). */
+export const VLANS = 4096;
+
 /** What datagrams are found by beside their VNI: the endpoint they came in at. */
 export function endpoint(ipv6: boolean, port: number): number {
   return (ipv6 ? 0x60000 : 0x40000) | port;

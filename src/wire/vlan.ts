@@ -26,6 +26,12 @@ export function readId(view: DataView, at: number): number {
   return view.getUint16(at + 2) & 0x0fff;
 }
 
+/** A tag of 802.1Q without a priority. */
+export function writeTag(view: DataView, at: number, id: number): void {
+  view.setUint16(at, TYPE_VLAN);
+  view.setUint16(at + 2, id);
+}
+
 /**
  * The offset of the EtherType behind up to two tags of the frame at `at` (`at + 12` if it has none),
  * or -1 when that does not fit before `end`. The payload starts two bytes behind it.
