@@ -1,14 +1,15 @@
 /** The default destinations that were said of a link: they come and go with what is said. */
 
 import { ALL_ZERO } from './fdb.ts';
-import type { Link } from './link.ts';
+import { type Link, NO_VNI } from './link.ts';
 import type { LinkOptions } from './link-options.ts';
 import { defaults } from './site.ts';
 
 export type Remotes = Pick<LinkOptions, 'remotes' | 'group'>;
 
-/** Those that the table's verbs made stay. */
+/** Those that the table's verbs made stay. A trunk's are those of its VNIs, which see to it themselves. */
 export function changeRemotes(link: Link, from: Remotes, to: Remotes): void {
+  if (link.settings.vni === NO_VNI) return;
   const [before, after] = [defaults(from), defaults(to)];
   for (const dst of after) if (!before.includes(dst)) link.fdb.append({ mac: ALL_ZERO, dst });
   for (const dst of before) if (!after.includes(dst)) link.fdb.del({ mac: ALL_ZERO, dst });

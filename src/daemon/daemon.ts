@@ -2,6 +2,7 @@
 
 import { CarriedLink } from '../control/carried-link.ts';
 import type { Dataplane } from '../control/dataplane.ts';
+import { refuseForeign } from '../control/fdb-entry.ts';
 import type { Link } from '../control/link.ts';
 import { linkOptions } from '../control/link-args.ts';
 import type { LinkNeighbors } from '../control/neighbors.ts';
@@ -189,8 +190,8 @@ export class Daemon {
   }
 
   private changeFdb(verb: 'add' | 'append' | 'replace' | 'del', args: unknown): void {
-    const { dev, ...change } = checked<FdbArgs>(args, FDB_SHAPES, ['dev', 'mac']);
-    this.linkNamed(dev, change.src_vni).fdb[verb](change);
+    const { dev, src_vni, ...change } = checked<FdbArgs>(args, FDB_SHAPES, ['dev', 'mac']);
+    this.linkNamed(dev, src_vni).fdb[verb](change);
   }
 
   private flushFdb({ dev, ...filter }: FdbFilter): void {
@@ -212,6 +213,7 @@ export class Daemon {
   /** The link of this name; of a trunk that of one of its VNIs. */
   private linkNamed(dev: string, vni: number | undefined): Link {
     const { link, trunk } = this.named(dev).carried;
+    if (!trunk) refuseForeign({ src_vni: vni }, link);
     if (!trunk) return link;
     if (vni === undefined) throw new Refusal('EINVAL', `src_vni is missing: ${dev} has many VNIs`);
     const [member] = trunk.links(vni);

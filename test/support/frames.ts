@@ -2,6 +2,7 @@
 import type { Port, UnderlayPort } from '../../src/io/port.ts';
 import { FAILURES_MOST } from '../../src/io/port.ts';
 import type { Batch } from '../../src/memory/batch.ts';
+import { HEADROOM } from '../../src/memory/frame-pool.ts';
 import { fromHex } from './bytes.ts';
 
 export const BROADCAST = 'ffffffffffff';
@@ -75,7 +76,8 @@ export class ScriptedPort implements UnderlayPort {
       batch.fromPort[i] = port;
       batch.tos[i] = tos;
       batch.vnet.set(vnet, 3 * i);
-      batch.pool.bytes.set(bytes, batch.offset(i));
+      // where the system calls put it, whatever was made of the frame before
+      batch.pool.bytes.set(bytes, batch.slot[i] * batch.slotBytes + HEADROOM);
     }
     return batch.count;
   }
