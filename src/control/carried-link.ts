@@ -10,8 +10,10 @@ import { type Link, NO_VNI } from './link.ts';
 import type { LinkOptions } from './link-options.ts';
 import { type Offload, OffloadReport, turnOffTap, turnOnTap, turnOnUdp } from './offloads.ts';
 import { openTap, steer } from './open-tap.ts';
+import { PathWatch } from './path-watch.ts';
+import type { LinkArgs } from './protocol.ts';
 import { Refusal } from './refusal.ts';
-import { keepUp, pathMtu, type Site, settle, survey } from './site.ts';
+import { keepUp, type Site, settle, survey } from './site.ts';
 import { hasChecksum, type Sending } from './sockets.ts';
 import { Trunk } from './trunk.ts';
 import { type Undo, undoAll } from './undo.ts';
@@ -38,6 +40,7 @@ export class CarriedLink {
   private readonly queues: readonly number[];
   private readonly report: OffloadReport;
   private readonly undo: Undo;
+  private readonly path: PathWatch;
   private ways: Ways;
 
   private constructor(made: Parts, plane: Dataplane, queues: readonly number[], undo: Undo) {
@@ -56,6 +59,9 @@ export class CarriedLink {
     plane.host.watch.follow(this.ifindex, listener);
     undo.push(() => plane.host.watch.unfollow(this.ifindex, listener));
     if (made.options.vni === NO_VNI) this.trunk = new Trunk(plane, this);
+    this.path = new PathWatch(made.link, plane.tables);
+    this.path.ask(made.options);
+    undo.push(plane.everySecond(() => this.path.look(this.options)));
   }
 
   /** `queues`: of its TAP, where it is open already. */
@@ -92,7 +98,7 @@ export class CarriedLink {
 
   /** Of its TAP, as it is now. */
   get state(): { mtu: number; mac: string; up: boolean } {
-    return findDevice(this.options.name) ?? { mtu: this.mtu, mac: '', up: false };
+    return findDevice(this.ifindex) ?? { mtu: this.mtu, mac: '', up: false };
   }
 
   /** By name; of a trunk those of all its VNIs together. */
@@ -109,8 +115,8 @@ export class CarriedLink {
     return this.report.inForce;
   }
 
-  /** Becomes what `to` says, or stays what it is. */
-  async change(to: LinkOptions): Promise<void> {
+  /** Becomes what `to` says, or stays what it is. `said`: what is new in it, as settings of the TAP are others' too. */
+  async change(to: LinkOptions, said: LinkArgs): Promise<void> {
     const { plane, link, report, queues } = this;
     const site = survey(to);
     this.checkChange(to, site);
@@ -119,19 +125,19 @@ export class CarriedLink {
       const ways = await takeWays(plane, to, site, report);
       undo.push(() => undoAll(ways.undo));
       ways.membership?.follow(this.state.up);
-      keepUp(this.options, to, undo, plane.say);
+      keepUp(this.ifindex, said, this.options.addresses, undo);
       undo.push(() => plane.sockets.cook(link.index, this.options, survey(this.options).device?.index ?? 0));
       plane.sockets.cook(link.index, to, site.device?.index ?? 0);
       if (ways.sender !== this.ways.sender) {
         await plane.carry(link.index, queues, report.has('lro'), ways.sender.id, to.vni === NO_VNI);
       }
       link.apply(to);
-      link.pathMtu = pathMtu(site);
       changeRemotes(link, this.options, to);
       this.trunk?.apply(to);
       const before = this.ways;
       this.ways = ways;
       this.options = to;
+      this.path.ask(to);
       await undoAll(before.undo);
     } catch (error) {
       await undoAll(undo);
@@ -212,7 +218,6 @@ async function open(
     plane.sockets.cook(link.index, options, site.device?.index ?? 0);
     const { index, up } = settle(host, link, options, site, undo, say);
     ways.membership?.follow(up);
-    link.pathMtu = pathMtu(site);
     const { ended } = await plane.carry(
       link.index,
       queues,

@@ -32,6 +32,10 @@ export class Dataplane {
   readonly say: Say;
   private readonly ends = new Map<number, (why: string | undefined) => void>();
   private last: Promise<unknown> = Promise.resolve();
+  private readonly looks = new Set<() => void>();
+  private readonly timer = setInterval(() => {
+    for (const look of this.looks) look();
+  }, 1000).unref();
 
   constructor(options: DataplaneOptions, say: Say) {
     const {
@@ -93,7 +97,14 @@ export class Dataplane {
     return result;
   }
 
+  /** Has `look` called each second; returns what ends that. */
+  everySecond(look: () => void): () => void {
+    this.looks.add(look);
+    return () => this.looks.delete(look);
+  }
+
   async stop(): Promise<void> {
+    clearInterval(this.timer);
     this.host.close();
     await this.engine.stop();
   }

@@ -38,7 +38,7 @@ export async function openDgramLink(
   const host = new HostFollower(tables);
   undo.push(() => host.close());
   const { mtu } = settle(host, link, options, site, undo, say);
-  link.pathMtu = pathMtu(site);
+  link.pathMtu = pathMtu(defaults(options), options.dev, site.ipv6);
   const route = { link: link.index, endpoint: link.endpoint };
   link.appear();
   const engine = new EventedEngine(tables, tap, udp, route, monotonicSeconds);

@@ -1,13 +1,15 @@
 /** The host around a link: what is there before anything is made, and the TAP's own settings. */
 
 import { isIPv6 } from 'node:net';
-import { type Device, findDevice } from '../io/devices.ts';
+import { addAddress, parseAddress, removeAddress } from '../io/addresses.ts';
+import { changeDevice, type Device, type DeviceChange, findDevice } from '../io/devices.ts';
 import { findRoute, type Route } from '../io/routes.ts';
 import { formatMac, type Mac } from '../wire/address.ts';
 import { setUp } from './host.ts';
 import type { HostFollower } from './host-follower.ts';
 import type { Link } from './link.ts';
 import type { LinkOptions, Say } from './link-options.ts';
+import type { LinkArgs } from './protocol.ts';
 import type { Undo } from './undo.ts';
 
 export interface Site {
@@ -38,10 +40,12 @@ export function defaults({ remotes, group }: Pick<LinkOptions, 'remotes' | 'grou
 /** What the datagrams of a packet have around it: Ethernet, VXLAN, UDP and IP. */
 const overhead = (ipv6: boolean): number => (ipv6 ? 70 : 50);
 
-/** The largest inner packet that the way to the remotes carries; 0: nobody knows. */
-export function pathMtu({ device, route, ipv6 }: Site): number {
-  const way = Math.min(device?.mtu ?? Number.POSITIVE_INFINITY, route?.mtu ?? Number.POSITIVE_INFINITY);
-  return way === Number.POSITIVE_INFINITY ? 0 : way - overhead(ipv6);
+/** The largest inner packet that the way to all of these carries; 0: nobody knows. */
+export function pathMtu(remotes: readonly string[], dev: string | undefined, ipv6: boolean): number {
+  const device = dev === undefined ? undefined : findDevice(dev)?.mtu;
+  const ways = [device, ...remotes.map((remote) => findRoute(remote, dev)?.mtu)];
+  const least = Math.min(...ways.map((mtu) => mtu ?? Number.POSITIVE_INFINITY));
+  return least === Number.POSITIVE_INFINITY ? 0 : least - overhead(ipv6);
 }
 
 /** Sets the TAP up, and keeps the tables in step with it from here on. */
@@ -67,14 +71,27 @@ export function settle(
   return own;
 }
 
-/** What was changed of it since: an MTU, a MAC, addresses, up or down. What was not said stays as it is. */
-export function keepUp(before: LinkOptions, to: LinkOptions, undo: Undo, say: Say): void {
-  const added = to.addresses.filter((each) => !before.addresses.includes(each));
-  const own = findDevice(to.name);
-  const mac = to.mac && formatMac(to.mac.high, to.mac.low);
-  const mtu = to.mtu ?? own?.mtu ?? 1500;
-  const wanted = { name: to.name, mtu, mtuAsked: true, mac, addresses: added, up: to.up };
-  setUp(wanted, undo, (sentence) => say('warn', sentence));
+/** What was said of the TAP now, in `said`; the rest stays as it is, whoever made it so. */
+export function keepUp(ifindex: number, said: LinkArgs, before: readonly string[], undo: Undo): void {
+  const own = findDevice(ifindex);
+  if (!own) return; // it was moved to another namespace
+  const set = (to: DeviceChange, was: DeviceChange) => {
+    changeDevice(own, to);
+    undo.push(() => changeDevice(own, was));
+  };
+  if (said.address !== undefined && said.address !== own.mac) set({ mac: said.address }, { mac: own.mac });
+  if (said.mtu !== undefined && said.mtu !== own.mtu) set({ mtu: said.mtu }, { mtu: own.mtu });
+  if (said.up !== undefined && said.up !== own.up) set({ up: said.up }, { up: own.up });
+  const { addresses } = said;
+  if (addresses === undefined) return;
+  for (const each of addresses.filter((address) => !before.includes(address))) {
+    addAddress(own, parseAddress(own, each));
+    undo.push(() => removeAddress(own, parseAddress(own, each)));
+  }
+  for (const each of before.filter((address) => !addresses.includes(address))) {
+    removeAddress(own, parseAddress(own, each));
+    undo.push(() => addAddress(own, parseAddress(own, each)));
+  }
 }
 
 /** The same VTEP has the same address after a restart: peers keep it in their ARP tables. */

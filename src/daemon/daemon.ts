@@ -139,7 +139,7 @@ export class Daemon {
     return this.plane.inTurn(async () => {
       const held = this.named(changes.name);
       const args = { ...held.args, ...changes };
-      await held.carried.change(linkOptions(args));
+      await held.carried.change(linkOptions(args), changes);
       held.args = args;
       this.tell(held, false);
     });

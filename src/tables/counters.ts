@@ -84,6 +84,12 @@ export class Counters {
     for (const row of this.ofWorkers) row.fill(0, link * COUNTERS_PER_ROW, (link + 1) * COUNTERS_PER_ROW);
   }
 
+  /** One of them, of all workers. */
+  get(link: number, counter: number): number {
+    const at = link * COUNTERS_PER_ROW + counter;
+    return this.ofWorkers.reduce((total, row) => total + row[at], 0);
+  }
+
   /** All of a link's counters by name; those at zero too. Of all workers, or of one. */
   read(link: number, worker?: number): Record<CounterName, number> {
     const rows = worker === undefined ? this.ofWorkers : [this.ofWorkers[worker]];

@@ -93,6 +93,21 @@ describe('a daemon', () => {
     expect(await a.ping('10.2.0.2')).toBe(2);
   });
 
+  it('sets what `ip link set` sets', async () => {
+    const device = async () =>
+      (await a.json<(Item & { flags: string[] })[]>('ip', '-j', 'link', 'show', 'vx1'))[0];
+    await daemon.verb('link set vx1 down mtu 1400 address 02:00:00:00:0a:01');
+    expect(await device()).toMatchObject({ mtu: 1400, address: '02:00:00:00:0a:01' });
+    expect((await device()).flags).not.toContain('UP');
+    await daemon.verb('link set vx1 up');
+    expect((await device()).flags).toContain('UP');
+    a.ip('link set vx1 mtu 1450');
+    await daemon.verb('link set vx1 type vxlan ttl 9');
+    expect(await device()).toMatchObject({ mtu: 1450, address: '02:00:00:00:0a:01' });
+    for (const host of [b, c]) host.ip('neigh flush dev vx1');
+    expect(await a.ping('10.1.0.2')).toBe(2);
+  });
+
   it('takes a link away, and its port with the last one', async () => {
     await daemon.verb('link del vx2');
     expect(await devices(a)).not.toContain('vx2');

@@ -5,11 +5,13 @@
  *   kernel [ br0 + vx0 ] 192.0.2.1 ──── 192.0.2.2 peer          ours, between two ports of the test
  */
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { DaemonProcess } from '../support/daemon-process.ts';
 import { KernelLink } from '../support/kernel-link.ts';
 import { Lab } from '../support/netns.ts';
 import { scapy } from '../support/scapy.ts';
 import { transfer } from '../support/transfer.ts';
 import { TRANSPORTS, VtepProcess } from '../support/vtep-process.ts';
+import { waitFor } from '../support/wait-for.ts';
 import { outcomeOf, world } from '../support/world.ts';
 
 /** What an Ethernet of 1500 bytes leaves. */
@@ -139,5 +141,43 @@ describe.each(TRANSPORTS)('a container left at 1500 behind a bridge, --transport
     });
     expect(got).toBe(sent);
     await vtep.stop();
+  });
+});
+
+describe('a router on the way that carries less', () => {
+  const lab = new Lab();
+  afterAll(() => lab.close());
+
+  it('is heard: senders are told of its MTU, and a transfer goes through', async () => {
+    const [a, router, b] = ['a', 'router', 'b'].map((name) => lab.host(name));
+    lab.cable(a, ['192.0.2.1/24'], router, ['192.0.2.9/24']);
+    router.ip(`link add eth1 type veth peer name eth0 netns ${b.netns}`);
+    router.ip('link set eth1 mtu 1300', 'address add 198.51.100.9/24 dev eth1', 'link set eth1 up');
+    b.ip('link set eth0 mtu 1300', 'address add 198.51.100.2/24 dev eth0', 'link set eth0 up');
+    await router.run('sysctl', '-qw', 'net.ipv4.ip_forward=1');
+    a.ip('route add default via 192.0.2.9');
+    b.ip('route add default via 198.51.100.9');
+    const here = await DaemonProcess.start(lab, a);
+    await here.verb('link add vx0 type vxlan id 42 remote 198.51.100.2 dev eth0 up');
+    a.ip('address add 10.0.0.1/24 dev vx0');
+    b.ip('link add vx0 type vxlan id 42 remote 192.0.2.1 dstport 4789 dev eth0');
+    b.ip('address add 10.0.0.2/24 dev vx0', 'link set vx0 up');
+    const told = async () => (await a.run('ip', 'route', 'get', '10.0.0.2')).includes('mtu 1250');
+    const shown = async () =>
+      (await here.json<{ vtep: { pathMtu: number } }[]>('-d link show vx0'))[0].vtep.pathMtu;
+    expect(await shown()).toBe(1450);
+    await waitFor(async () => {
+      await a.ping('10.0.0.2', '-M', 'do', '-s', '1372');
+      return told();
+    }, 'the host to know the path');
+    expect(await shown()).toBe(1250);
+    const [sent, received] = await transfer({
+      from: a,
+      to: b,
+      address: '10.0.0.2',
+      protocol: 'tcp',
+      size: 4 << 20,
+    });
+    expect(received).toBe(sent);
   });
 });

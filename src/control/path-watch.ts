@@ -1,0 +1,53 @@
+/**
+ * How large a packet the way to a link's remotes carries. The kernel knows it, by its interfaces' MTUs and by what routers
+ * told it, which it forgets again: it is asked when datagrams did not fit, and once a minute.
+ */
+
+import { COUNTER } from '../tables/counters.ts';
+import { REMOTE_TX_ERRORS } from '../tables/remotes.ts';
+import type { Tables } from '../tables/tables.ts';
+import type { Link } from './link.ts';
+import type { LinkOptions } from './link-options.ts';
+import { defaults, pathMtu } from './site.ts';
+
+const AGAIN_SECONDS = 60;
+/** Of many remotes the first are asked about. */
+const REMOTES_MOST = 64;
+
+export class PathWatch {
+  private readonly link: Link;
+  private readonly tables: Tables;
+  private tooBig = 0;
+  private seconds: number;
+
+  constructor(link: Link, tables: Tables) {
+    this.link = link;
+    this.tables = tables;
+    this.seconds = link.index % AGAIN_SECONDS; // not all in the same one
+  }
+
+  /** Once a second. */
+  look(options: LinkOptions): void {
+    const tooBig = this.tables.counters.get(this.link.index, COUNTER['too-big']);
+    if (tooBig === this.tooBig && ++this.seconds < AGAIN_SECONDS) return;
+    this.tooBig = tooBig;
+    this.ask(options);
+  }
+
+  ask(options: LinkOptions): void {
+    this.seconds = 0;
+    this.link.pathMtu = pathMtu([...this.remotes(options)], options.dev, this.link.ipv6);
+  }
+
+  /** Default destinations, and those to which something could not be sent. */
+  private remotes(options: LinkOptions): Set<string> {
+    const { remotes } = this.tables;
+    const asked = new Set(defaults(options));
+    for (const remote of this.tooBig > 0 ? remotes.all() : []) {
+      if (asked.size >= REMOTES_MOST) break;
+      const isOurs = remotes.link(remote) === this.link.index;
+      if (isOurs && remotes.counter(remote, REMOTE_TX_ERRORS) > 0) asked.add(this.link.fdb.address(remote));
+    }
+    return asked;
+  }
+}
