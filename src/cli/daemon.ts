@@ -90,8 +90,8 @@ async function carry({ carrying, socket, links, remotes, untilEmpty }: DaemonRea
   });
   process.stdout.write(`vtep: daemon ready at ${server.path}\n`);
   const failure = await Promise.race([signalled, held.stopped, plane.engine.ended]);
-  await server.close();
   await held.close();
+  await server.close();
   if (failure) log('error', failure);
   return failure ? 1 : 0;
 }

@@ -3,7 +3,6 @@
 import type { Link } from '../control/link.ts';
 import { type Log, logTo } from '../control/log.ts';
 import { type OpenLink, openLink } from '../control/open-link.ts';
-import type { ControlServer } from '../daemon/server.ts';
 import { FormError } from './grammar.ts';
 import { parseRun, RUN_FORM, type RunOptions } from './run-words.ts';
 import { describe } from './show.ts';
@@ -35,10 +34,10 @@ async function carry(words: string[]): Promise<number> {
     `vtep: ${name} ready: vni ${options.vni}, port ${options.port}, mtu ${mtu}, ${destinations}${workers > 1 ? `, ${workers} workers` : ''}\n`,
   );
   const failure = await Promise.race([signalled, ended, ...(verbs ? [verbs.stopped] : [])]);
-  await verbs?.server.close();
-  await opened.close();
   process.removeListener('SIGUSR2', show);
   show();
+  await opened.close();
+  await verbs?.close();
   if (failure) log('error', failure);
   return failure ? 1 : 0;
 }
@@ -55,7 +54,7 @@ function tellEvents(name: string, link: Link, log: Log): void {
 async function listen(
   { socket, args }: RunOptions,
   { plane, carried, close }: OpenLink,
-): Promise<{ server: ControlServer; stopped: Promise<undefined> } | undefined> {
+): Promise<{ stopped: Promise<undefined>; close(): Promise<void> } | undefined> {
   if (socket === undefined || !plane || !carried) return undefined;
   try {
     const [{ Daemon }, { serve }] = await Promise.all([
@@ -65,7 +64,11 @@ async function listen(
     const daemon = new Daemon(plane, false);
     daemon.adopt(args, carried);
     const server = await serve(socket, version(), (verb, words, gone) => daemon.dispatch(verb, words, gone));
-    return { server, stopped: daemon.stopped };
+    const end = async () => {
+      daemon.end();
+      await server.close();
+    };
+    return { stopped: daemon.stopped, close: end };
   } catch (error) {
     await close();
     throw error;

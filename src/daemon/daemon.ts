@@ -51,6 +51,9 @@ export class Daemon {
   private readonly untilEmpty: boolean;
   private readonly links = new Map<string, Held>();
   private stop: () => void = () => {};
+  private readonly closed: Promise<void>;
+  /** Says that all is gone, to who asked for it. */
+  end: () => void = () => {};
 
   /** `untilEmpty`: it ends soon after its last link. */
   constructor(plane: Dataplane, untilEmpty: boolean) {
@@ -58,6 +61,9 @@ export class Daemon {
     this.untilEmpty = untilEmpty;
     this.stopped = new Promise((resolve) => {
       this.stop = () => resolve(undefined);
+    });
+    this.closed = new Promise((resolve) => {
+      this.end = resolve;
     });
   }
 
@@ -101,7 +107,10 @@ export class Daemon {
     'vni del': (args) => this.changeVnis('del', checked(args, VNI_SHAPES, ['dev', 'vni'])),
     'vni show': (args) => this.showVnis(checked(args, SHOW_SHAPES)),
     monitor: (args, gone) => this.monitors.watch(checked(args, MONITOR_SHAPES, ['what']).what, gone),
-    stop: () => this.stop(),
+    stop: () => {
+      this.stop();
+      return this.closed;
+    },
   };
 
   /** Ends all links, and what carries them. Devices go together: one alone takes the kernel 16 ms. */
@@ -111,6 +120,7 @@ export class Daemon {
     await this.plane.stop();
     deleteDevices(all.filter(({ isMade }) => isMade));
     for (const carried of all) if (!carried.isMade) await carried.close();
+    this.end();
   }
 
   private named(name: string | undefined): Held {

@@ -261,16 +261,21 @@ describe('vtep run with a control socket', () => {
   const lab = new Lab();
   afterAll(() => lab.close());
 
-  it('takes verbs about its one link, and ends when it is deleted', async () => {
+  it('takes verbs about its one link, and ends when it is told so', async () => {
     const a = lab.host('a');
     const socket = join(lab.folder(), 'run.sock');
-    const vtep = await VtepProcess.start(a, `vx0 id 42 remote 127.0.0.2 local 127.0.0.1 --socket ${socket}`);
+    const vtep = await VtepProcess.start(
+      a,
+      `vx0 id 42 remote 127.0.0.2 local 127.0.0.1 up --socket ${socket}`,
+    );
     const verb = (words: string) => a.run(process.execPath, MAIN, '--socket', socket, ...words.split(' '));
     await verb('fdb add 02:00:00:00:00:07 dev vx0 dst 127.0.0.3');
     expect(await vtep.dump()).toContain('02:00:00:00:00:07 dev vx0 dst 127.0.0.3');
     await expect(verb('link add vx1 type vxlan id 43')).rejects.toThrow('(ENOSPC)');
-    await verb('link del vx0');
-    expect((await vtep.ended()).code).toBe(0);
+    await verb('stop');
+    const { code, stderr } = await vtep.ended();
+    expect(code).toBe(0);
+    expect(stderr).toMatch(/txFrames: [1-9]/);
     expect(await devices(a)).toEqual(['lo']);
   });
 });
