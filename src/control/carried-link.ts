@@ -42,6 +42,8 @@ export class CarriedLink {
   private readonly undo: Undo;
   private readonly path: PathWatch;
   private ways: Ways;
+  private isReadWhole = false;
+  private isClosed = false;
 
   private constructor(made: Parts, plane: Dataplane, queues: readonly number[], undo: Undo) {
     this.link = made.link;
@@ -55,7 +57,12 @@ export class CarriedLink {
     this.plane = plane;
     this.queues = queues;
     this.undo = undo;
-    const listener = { device: ({ up }: Device) => this.follow(up) };
+    const listener = {
+      device: ({ up, promiscuous }: Device) => {
+        this.follow(up);
+        this.followReader(promiscuous);
+      },
+    };
     plane.host.watch.follow(this.ifindex, listener);
     undo.push(() => plane.host.watch.unfollow(this.ifindex, listener));
     if (made.options.vni === NO_VNI) this.trunk = new Trunk(plane, this);
@@ -148,11 +155,32 @@ export class CarriedLink {
   /** Stops carrying, and takes away what was made. */
   async close(): Promise<void> {
     const { plane, link, undo } = this;
+    this.isClosed = true;
     link.disappear();
     await this.trunk?.close();
     await plane.leave(link.index);
     await undoAll(this.ways.undo);
     await undoAll(undo);
+  }
+
+  /**
+   * Open vSwitch in user space sets its ports promiscuous, and reads each frame into room for one of the MTU's length;
+   * a merged one is lost to it.
+   */
+  private followReader(isPromiscuous: boolean): void {
+    const { plane, report } = this;
+    if (isPromiscuous === this.isReadWhole) return;
+    this.isReadWhole = isPromiscuous;
+    plane.inTurn(async () => {
+      const before = report.has('lro');
+      if (this.isReadWhole) report.lacks('lro', 'the TAP is promiscuous');
+      else report.regains('lro');
+      const merge = report.has('lro');
+      if (this.isClosed || merge === before) return;
+      const { options, queues, ways } = this;
+      await plane.carry(this.link.index, queues, merge, ways.sender.id, options.vni === NO_VNI);
+      plane.say('info', `${options.name}: offloads: ${report}`);
+    });
   }
 
   /** Its TAP is up, or down: as the kernel's link, it is in its group while it is up. */

@@ -21,6 +21,19 @@ export interface DataplaneOptions extends EngineOptions {
   atLocal: boolean;
 }
 
+interface End {
+  promise: Promise<string | undefined>;
+  resolve: (why: string | undefined) => void;
+}
+
+function pendingEnd(): End {
+  let resolve: End['resolve'] = () => {};
+  const promise = new Promise<string | undefined>((done) => {
+    resolve = done;
+  });
+  return { promise, resolve };
+}
+
 export class Dataplane {
   readonly options: DataplaneOptions;
   readonly tables: Tables;
@@ -30,7 +43,8 @@ export class Dataplane {
   readonly sockets: Sockets;
   readonly groups = new Groups();
   readonly say: Say;
-  private readonly ends = new Map<number, (why: string | undefined) => void>();
+  /** By link; one that is carried in another way ends as it would have. */
+  private readonly ends = new Map<number, End>();
   private last: Promise<unknown> = Promise.resolve();
   private readonly looks = new Set<() => void>();
   private readonly timer = setInterval(() => {
@@ -54,7 +68,7 @@ export class Dataplane {
     this.host = new HostFollower(this.tables);
     this.engine = new NativeEngine(this.tables, workers, options);
     this.sockets = new Sockets(this.tables, this.engine, { trains: offloads.gso, atLocal }, say);
-    this.engine.onLinkEnded = (link, why) => this.ends.get(link)?.(why);
+    this.engine.onLinkEnded = (link, why) => this.ends.get(link)?.resolve(why);
   }
 
   /** The workers carry the link, a queue each; resolves to a promise of why they no longer do. */
@@ -66,13 +80,14 @@ export class Dataplane {
     isTrunk: boolean,
   ): Promise<{ ended: Promise<string | undefined> }> {
     const { links, offloads } = this.tables;
-    const ended = new Promise<string | undefined>((resolve) => this.ends.set(link, resolve));
+    const end = this.ends.get(link) ?? pendingEnd();
+    this.ends.set(link, end);
     const mtu = links.mtuWord(link);
     await this.engine.order((worker) => {
       const tap = { fd: queues[worker], mtu, merge, counts: offloads.row(worker) };
       return worker < queues.length ? { kind: 'take link', link, tap, sender, isTrunk } : undefined;
     });
-    return { ended };
+    return { ended: end.promise };
   }
 
   /** The workers take frames of a trunk for these of its VNIs. */
@@ -86,7 +101,7 @@ export class Dataplane {
 
   async leave(link: number): Promise<void> {
     await this.engine.order(() => ({ kind: 'leave link', link }));
-    this.ends.get(link)?.(undefined);
+    this.ends.get(link)?.resolve(undefined);
     this.ends.delete(link);
   }
 

@@ -52,6 +52,11 @@ export class OffloadReport {
     if (this.wanted[offload]) this.missing.set(offload, why);
   }
 
+  /** What it lacked is there again. */
+  regains(offload: Offload): void {
+    this.missing.delete(offload);
+  }
+
   has(offload: Offload): boolean {
     return this.wanted[offload] && !this.missing.has(offload);
   }

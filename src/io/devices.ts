@@ -11,6 +11,8 @@ export interface Device {
   /** Empty where there is none. */
   readonly mac: string;
   readonly up: boolean;
+  /** Somebody said so (`ip link set ... promisc on`); a bridge or a capture does not. */
+  readonly promiscuous: boolean;
   readonly group: number;
   /** Index of the bridge (or bond, VRF) that it is a port of; 0: none. */
   readonly master: number;
@@ -56,6 +58,7 @@ const INFO = { kind: 1, data: 2 } as const;
 const TUN = { owner: 1, persistent: 6, multiQueue: 7, queues: 8 } as const;
 const FIXED = 16;
 const UP = 1;
+const PROMISCUOUS = 0x100;
 const NAME_MOST = 15;
 const SKIP_STATISTICS = 8;
 
@@ -100,6 +103,7 @@ export function readDevice(body: Buffer): Device {
     mtu: numberOf(found.get(ATTRIBUTE.mtu)),
     mac: mac?.length === 6 ? formatMac(mac.readUInt16BE(0), mac.readInt32BE(2)) : '',
     up: (body.readUInt32LE(8) & UP) !== 0,
+    promiscuous: (body.readUInt32LE(8) & PROMISCUOUS) !== 0,
     group: numberOf(found.get(ATTRIBUTE.group)),
     master: numberOf(found.get(ATTRIBUTE.master)),
     kind,

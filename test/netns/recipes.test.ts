@@ -14,9 +14,24 @@ import { Machine } from '../support/machine.ts';
 import { Lab } from '../support/netns.ts';
 import { type Recipe, read, type Section } from '../support/recipe.ts';
 import { transfer } from '../support/transfer.ts';
+import { MAIN } from '../support/vtep-process.ts';
 import { RECIPES } from './recipes/recipes.ts';
 
-const CASES = RECIPES.map((recipe) => ({ recipe, name: recipe.name }));
+/** Where vtep takes the kernel's place. */
+const MIXTURES: Record<string, (ends: string[]) => string[]> = {
+  'the kernel everywhere': () => [],
+  'vtep everywhere': (ends) => ends,
+  'vtep on one host': (ends) => ends.slice(0, 1),
+};
+
+const CASES = RECIPES.flatMap((recipe) => {
+  const ends = recipe.ends ?? Object.keys(recipe.hosts);
+  const mixtures = Object.entries(MIXTURES).map(([with_, pick]) => ({ with: with_, ours: pick(ends) }));
+  const all = ends.length > 1 ? mixtures : mixtures.slice(0, 2); // one end is no mixture
+  return all.map((mixture) => ({ ...mixture, recipe, name: recipe.name, ends }));
+});
+
+const EXEC = [process.execPath, MAIN, 'exec', '--'];
 
 async function machines(lab: Lab, recipe: Recipe): Promise<Map<string, Machine>> {
   const folder = mkdtempSync(join(tmpdir(), 'vtep-recipe-'));
@@ -39,7 +54,15 @@ async function machines(lab: Lab, recipe: Recipe): Promise<Map<string, Machine>>
   return all;
 }
 
-describe.each(CASES)('$name, on the kernel', ({ recipe }) => {
+/** What the kernel merges out of its tunnel, a switch in user space cannot read. */
+async function mergeNothing(machine: Machine, card: string): Promise<void> {
+  const links = await machine.json<{ ifname: string }[]>('ip', '-j', 'link', 'show', 'type', 'vxlan');
+  for (const name of [card, ...links.map(({ ifname }) => ifname)]) {
+    await machine.run('ethtool', '-K', name, 'gro', 'off');
+  }
+}
+
+describe.each(CASES)('$name, $with', ({ recipe, ours, ends }) => {
   const lab = new Lab();
   afterAll(() => lab.close());
 
@@ -47,19 +70,17 @@ describe.each(CASES)('$name, on the kernel', ({ recipe }) => {
     const all = await machines(lab, recipe);
     const at = (name: string) => all.get(name) as Machine;
     const type = async (sections: Section[]) => {
-      for (const { host, lines } of sections) await at(host).script(lines);
+      for (const { host, lines } of sections) await at(host).script(lines, ours.includes(host) ? EXEC : []);
     };
     const [before, after] = read(recipe);
     await type(before);
+    for (const name of recipe.ovs ?? []) if (!ours.includes(name)) await mergeNothing(at(name), recipe.card);
     for (const [from, to] of recipe.pings) {
       const replies = await at(from.host).ping(to.address, from.netns);
       expect({ from, to, replies }).toEqual({ from, to, replies: 2 });
     }
-    const kernels = await Promise.all(
-      [...all.values()].map((each) => each.run('ip', 'link', 'show', 'type', 'vxlan')),
-    );
-    expect(kernels.some((each) => each !== '')).toBe(true);
-    for (const [from, to] of recipe.tcp ?? []) {
+    const isOurs = ours.length === ends.length;
+    for (const [from, to] of [...(recipe.tcp ?? []), ...((isOurs && recipe.tcpOfOurs) || [])]) {
       const [a, b] = [from, to].map(({ host, netns }) => at(host).inside(netns));
       const [sent, came] = await transfer({
         from: a,
@@ -69,6 +90,10 @@ describe.each(CASES)('$name, on the kernel', ({ recipe }) => {
         size: 1 << 20,
       });
       expect(came).toBe(sent);
+    }
+    for (const end of ends) {
+      const links = await at(end).run('ip', 'link', 'show', 'type', 'vxlan');
+      expect({ end, isKernels: links !== '' }).toEqual({ end, isKernels: !ours.includes(end) });
     }
     await type(after);
   });

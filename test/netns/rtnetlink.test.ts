@@ -51,6 +51,7 @@ function judged(link: IpLink, all: IpLink[]): Device {
     mtu: link.mtu,
     mac: link.address,
     up: link.flags.includes('UP'),
+    promiscuous: link.flags.includes('PROMISC'),
     group: Number(link.group),
     master: all.find(({ ifname }) => ifname === link.master)?.ifindex ?? 0,
     kind,

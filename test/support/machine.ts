@@ -48,6 +48,10 @@ export class Machine {
     return this.host.run('nsenter', '-t', `${this.root}`, '-m', '-p', command, ...words);
   }
 
+  async json<T>(command: string, ...words: string[]): Promise<T> {
+    return JSON.parse((await this.run(command, ...words)) || '[]') as T;
+  }
+
   /** A program that runs until it is stopped or the lab closes. */
   spawn(command: string, ...words: string[]): ChildProcess {
     return this.host.spawn('nsenter', '-t', `${this.root}`, '-m', '-p', command, ...words);

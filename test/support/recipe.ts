@@ -33,10 +33,14 @@ export interface Recipe {
   card: string;
   /** Open vSwitch runs on these. */
   ovs?: string[];
+  /** Where the tunnel ends in a vxlan link; everywhere, unless given. */
+  ends?: string[];
   repairs: Repair[];
   pings: [Seat, Seat][];
   /** Who sends a megabyte to whom. */
   tcp?: [Seat, Seat][];
+  /** The same where it is vtep's alone to do: the kernel drops what is too long for the tunnel, and says nothing. */
+  tcpOfOurs?: [Seat, Seat][];
 }
 
 export interface Section {

@@ -85,6 +85,11 @@ const FOUR = mesh(
   ),
 );
 
+const CONTAINERS = mesh(
+  { host: 'vm1', netns: '16bbaeaaebfc', address: '172.18.0.2' },
+  { host: 'vm2', netns: 'c0ffee', address: '172.18.0.3' },
+);
+
 /** Where Open vSwitch is one end of the tunnel, the other is a device on a bridge of the kernel. */
 function peerOfOvs(vni: number): Repair[] {
   return [
@@ -260,10 +265,8 @@ export const RECIPES: Recipe[] = [
       },
       { ...COUNTS, instead: /-c 2$/, lines: ['-i 0.1 -c 2'] },
     ],
-    pings: mesh(
-      { host: 'vm1', netns: '16bbaeaaebfc', address: '172.18.0.2' },
-      { host: 'vm2', netns: 'c0ffee', address: '172.18.0.3' },
-    ),
+    pings: CONTAINERS,
+    tcpOfOurs: CONTAINERS,
   },
   {
     name: 'docker-again',
@@ -341,6 +344,7 @@ export const RECIPES: Recipe[] = [
     hosts: PAIR,
     card: 'enp1s0',
     ovs: ['host1'],
+    ends: ['host2'],
     repairs: peerOfOvs(0),
     pings: mesh(
       { host: 'host1', netns: 'vm1', address: '192.168.0.10' },
@@ -353,6 +357,7 @@ export const RECIPES: Recipe[] = [
     hosts: PAIR,
     card: 'enp1s0',
     ovs: ['host1'],
+    ends: ['host2'],
     repairs: [
       {
         why: 'the key is to be said by a flow',
