@@ -78,7 +78,7 @@ describe.each([
     const twins = await openTwins(lab, `remote ${remote} local ${local} dev eth0 ${words}`.trim());
     const packets = scapy<string[]>(UNCHECKED, [HOST_MAC, LINK_MAC]);
     const { ours, theirs } = await inward(twins, packets);
-    expect(ours).toEqual(theirs);
+    expect(ours.sort()).toEqual(theirs.sort()); // frames of different flows keep no order
     expect(ours).toHaveLength(taken + 1);
   });
 });

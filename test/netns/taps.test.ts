@@ -3,9 +3,10 @@
  *
  *   a [ vx0 ] 192.0.2.1 ──── 192.0.2.2 [ vx0 of the kernel ] b
  */
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Host, Lab } from '../support/netns.ts';
+import { threadStates } from '../support/process-state.ts';
 import { failing, TRANSPORTS, VtepProcess } from '../support/vtep-process.ts';
 import { waitFor } from '../support/wait-for.ts';
 
@@ -23,10 +24,7 @@ async function shareAwake(pid: number, meanwhile: Promise<unknown>): Promise<num
   });
   let [looks, awake] = [0, 0];
   while (goesOn) {
-    const threads = readdirSync(`/proc/${pid}/task`);
-    const states = threads.map(
-      (thread) => readFileSync(`/proc/${pid}/task/${thread}/stat`, 'utf8').split(') ')[1][0],
-    );
+    const states = threadStates(pid);
     looks++;
     if (states.includes('R')) awake++;
     await new Promise((resolve) => setTimeout(resolve, 10));

@@ -5,6 +5,7 @@ import { mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Host } from './netns.ts';
+import { threadStates } from './process-state.ts';
 import { TRANSFER_PORT } from './transfer.ts';
 import { waitFor } from './wait-for.ts';
 
@@ -52,6 +53,10 @@ export class Capture {
 
   /** Returns how many packets passed that it did not keep up with. */
   async stop(): Promise<number> {
+    // told to end it would leave what it has not read; it sleeps when there is nothing more
+    const { pid, exitCode } = this.child;
+    if (exitCode === null)
+      await waitFor(() => threadStates(pid as number)[0] === 'S', 'tcpdump to have read all');
     const closed = once(this.child, 'close');
     this.child.kill('SIGINT');
     await closed;
