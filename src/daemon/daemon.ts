@@ -140,8 +140,11 @@ export class Daemon {
   adopt(args: LinkArgs, carried: CarriedLink): void {
     const held: Held = { args, carried, unfollow: this.follow(carried) };
     this.links.set(args.name, held);
-    this.monitors.add(carried.link);
+    const { link } = carried;
+    this.monitors.add(link);
     this.tell(held, false);
+    // the default destinations that it was made with, which the kernel tells of too
+    if (link.isWatched) for (const entry of link.fdb.list()) link.changed(false, entry);
     carried.ended.then((why) => why !== undefined && this.lose(held, why));
   }
 

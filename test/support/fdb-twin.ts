@@ -67,9 +67,9 @@ export const step: fc.Arbitrary<Step> = fc.oneof(
   },
 );
 
-type Row = Pick<FdbItem, 'mac' | 'dst' | 'port' | 'vni' | 'via'> & { state: string; flags: string[] };
+export type Row = Pick<FdbItem, 'mac' | 'dst' | 'port' | 'vni' | 'via'> & { state: string; flags: string[] };
 
-const SENTENCES: Record<string, string> = {
+export const SENTENCES: Record<string, string> = {
   'File exists': 'EEXIST',
   'No such file or directory': 'ENOENT',
   'No space left on device': 'ENOSPC',
@@ -171,16 +171,16 @@ export class FdbTwin {
   }
 }
 
-type Shown = Row & { viaIf?: string };
+export type Shown = Row & { viaIf?: string };
 
-function rowsOf(shown: readonly Shown[]): Row[] {
+export function rowsOf(shown: readonly Shown[]): Row[] {
   const rows = shown.map(({ mac, dst, port, vni, viaIf, state, flags }) => {
     return { mac, dst, port, vni, via: viaIf, state, flags: flags.filter((flag) => flag !== 'self') };
   });
   return inOrder(rows);
 }
 
-function inOrder(rows: Row[]): Row[] {
+export function inOrder(rows: Row[]): Row[] {
   const key = ({ mac, dst, port = 0, vni = 0, via = '' }: Row) => [mac, dst, port, vni, via].join();
   return rows.sort((a, b) => (key(a) < key(b) ? -1 : 1));
 }

@@ -15,9 +15,9 @@ import { waitFor } from './wait-for.ts';
 
 const SCRIPT = join(import.meta.dirname, 'inject.py');
 export const HOST_MAC = '02:00:00:00:01:01';
-const END_MAC = '02:00:00:00:01:02';
+export const END_MAC = '02:00:00:00:01:02';
 /** Of the remotes: datagrams to it are caught, and answered by nobody. */
-const NOBODYS_MAC = '02:00:00:00:01:03';
+export const NOBODYS_MAC = '02:00:00:00:01:03';
 export const LINK_MAC = '02:00:00:00:00:aa';
 export const ADDRESSES = { IPv4: ['192.0.2.1', '192.0.2.2'], IPv6: ['2001:db8::1', '2001:db8::2'] } as const;
 /** An Ethernet frame that is put in last: when it has come out, so have all before it. */
@@ -31,7 +31,7 @@ export interface Twins {
   vtep: VtepProcess;
 }
 
-async function host(lab: Lab, name: string, end: Host): Promise<Host> {
+export async function twinHost(lab: Lab, name: string, end: Host): Promise<Host> {
   const own = lab.host(name);
   const [[v4, v4Remote], [v6, v6Remote]] = [ADDRESSES.IPv4, ADDRESSES.IPv6];
   lab.cable(own, [`${v4}/24`, `${v6}/64`], end, []);
@@ -61,7 +61,7 @@ with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0) as route:
 /** `words`: what both links are made with; `ourWords`, what ours is beside that, so that it is the same. */
 export async function openTwins(lab: Lab, words: string, ourWords = 'df unset'): Promise<Twins> {
   const [ourEnd, theirEnd] = [lab.host('end'), lab.host('end')];
-  const [ours, theirs] = [await host(lab, 'ours', ourEnd), await host(lab, 'theirs', theirEnd)];
+  const [ours, theirs] = [await twinHost(lab, 'ours', ourEnd), await twinHost(lab, 'theirs', theirEnd)];
   theirs.ip(
     `link add vx0 address ${LINK_MAC} type vxlan id 42 dstport 4789 ${words.replace('flowlabel inherit', '')}`.trim(),
     'link set vx0 up multicast off',
