@@ -197,6 +197,17 @@ for link in json.load(sys.stdin):
       'ip netns list',
     ));
 
+  it('has the VNIs of a trunk', () =>
+    expectSame(
+      'ip link add vx0 type vxlan external vnifilter dstport 4789 dev eth0',
+      'bridge vni add dev vx0 vni 100-102',
+      'bridge vni delete dev vx0 vni 101',
+      'bridge vni delete dev vx0 vni 7',
+      'bridge vni show dev vx0 | grep -o "1[0-9][0-9]"',
+      'bridge vni add dev eth0 vni 7',
+      'ip link del vx0',
+    ));
+
   it('lets go of a link whose TAP was read whole, and is deleted past it', async () => {
     const promisc = ['ip link add vx0 type vxlan id 5 dstport 0', 'ip link set vx0 promisc on'];
     await ours.script(promisc, EXEC);

@@ -72,6 +72,8 @@ async function doWhatIsMeant(line: CommandLine, real: string, words: readonly st
       return (await import('./entries.ts')).act(real, line, what);
     case 'entries':
       return (await import('./entries.ts')).show(real, line, words, what);
+    case 'vni':
+      return (await import('./vnis.ts')).act(line, what);
     case 'batch':
       return batch(real, line, what.file, (each) => carryOut(line.tool, real, each));
     case 'namespace':

@@ -1,7 +1,8 @@
 /**
- * What stands as `ip` and `bridge` before the real ones in the PATH of `vtep exec`: a shell script each. Starting Node
- * takes 40 to 60 ms, the shell 1 ms; so the script looks at the words, and asks only where a line may concern a link of
- * ours. It may ask too often, never too seldom; whoever is asked says HAND_OVER for what is not ours.
+ * What stands as `ip` and `bridge` before the real ones in the PATH of `vtep exec`: a shell script each. Measured on two
+ * busy cores, `ip addr` takes 2.7 ms by itself, 3.9 ms with the shell before it, and 175 ms with Node before it; so the
+ * script looks at the words, and asks only where a line may concern a link of ours. It may ask too often, never too
+ * seldom; whoever is asked says HAND_OVER for what is not ours.
  *
  * Where no daemon runs there is no link of ours, and only a new one (`type vxlan`, or a batch) is to be asked about.
  * `brctl` needs nobody before it: what it does to a bridge's port it does to a TAP.
