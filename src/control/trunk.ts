@@ -137,6 +137,9 @@ export class Trunk {
     if (group && !dev) {
       throw new Refusal('EINVAL', `group ${group} needs an interface to join it on: dev of ${name}`);
     }
+    const { capacity } = this.plane.tables.links;
+    if (last - first >= capacity)
+      throw new Refusal('ENOSPC', `vni ${first}-${last}: there is room for ${capacity} links`);
     if (vlan === undefined) return;
     const lastVlan = vlan + last - first;
     if (lastVlan > VLANS - 2) {
