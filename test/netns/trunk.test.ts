@@ -135,6 +135,9 @@ describe.each([1, 2])('a trunk carried by %s workers', (workers) => {
         ways.map((way) => transfer({ ...way, protocol: 'tcp', size: 16 << 20 })),
       );
       for (const [sent, received] of done) expect(received).toBe(sent);
+      // whole superframes went through, with their tags
+      const counted = await daemon.verb('-s link show trunk');
+      for (const name of ['trains', 'superframes']) expect(counted).toMatch(new RegExp(`^ +${name}: `, 'm'));
     },
   );
 
