@@ -71,18 +71,24 @@ export class CarriedLink {
     undo.push(plane.everySecond(() => this.path.look(this.options)));
   }
 
-  /** `queues`: of its TAP, where it is open already. */
-  static async open(
+  /** Opens its TAP too. */
+  static open(plane: Dataplane, options: LinkOptions): Promise<CarriedLink> {
+    const site = survey(options);
+    const queues = openTap({ ...plane.options, ...options }, site.existing, plane.say);
+    return CarriedLink.openOver(plane, options, site, queues);
+  }
+
+  /** `site`: as it was before the TAP was opened. */
+  static async openOver(
     plane: Dataplane,
     options: LinkOptions,
-    queues?: readonly number[],
+    site: Site,
+    queues: readonly number[],
   ): Promise<CarriedLink> {
     const undo: Undo = [];
     try {
-      const site = survey(options);
-      const fds = queues ?? openTap({ ...plane.options, ...options }, site.existing, plane.say);
-      const parts = await open(plane, options, site, fds, undo);
-      return new CarriedLink(parts, plane, fds, undo);
+      const parts = await open(plane, options, site, queues, undo);
+      return new CarriedLink(parts, plane, queues, undo);
     } catch (error) {
       await undoAll(undo);
       throw error;

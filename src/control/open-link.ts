@@ -34,7 +34,7 @@ export function openLink(options: Options, say: Say): Promise<OpenLink> {
     if (options.transport === 'dgram') return openDgramLink(options, site, queues[0], undo, say);
     const plane = new Dataplane({ ...options, links: 1, workers: queues.length, atLocal: true }, say);
     undo.push(() => plane.stop());
-    const carried = await CarriedLink.open(plane, options, queues);
+    const carried = await CarriedLink.openOver(plane, options, site, queues);
     undo.push(() => carried.close());
     const { link, mtu, offloads } = carried;
     const ended = Promise.race([carried.ended, plane.engine.ended]);
