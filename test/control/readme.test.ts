@@ -1,9 +1,13 @@
-/** The README's library examples print what stands below them, run as they stand: `vtep` is this package, built. */
+/**
+ * The README's library examples print what stands below them, run as they stand: `vtep` is this package, built. Its tables
+ * are those that the differential tests go by; `vitest -u` brings them up to date.
+ */
 
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { withTables } from '../support/readme-tables.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 const README = readFileSync(join(ROOT, 'README.md'), 'utf8');
@@ -25,5 +29,11 @@ describe('the library examples of the README', () => {
     const words = ['--input-type=module', '-'];
     const printed = execFileSync(process.execPath, words, { cwd: ROOT, input: code, encoding: 'utf8' });
     expect(printed).toBe(output);
+  });
+});
+
+describe('the tables of the README', () => {
+  it('say what the differential tests show', async () => {
+    await expect(withTables(README)).toMatchFileSnapshot('../../README.md');
   });
 });

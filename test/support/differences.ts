@@ -1,6 +1,6 @@
 /**
  * What vtep means to do otherwise than the kernel, each with its reason. The differential tests take no other difference,
- * and want each of these to occur.
+ * and want each of these to occur. The README's tables are made of it (`test/support/readme-tables.ts`).
  */
 
 export interface Difference {
@@ -57,3 +57,168 @@ export const FDB_DIFFERENCES = {
     reason: 'such entries can be made, so they can be flushed',
   },
 } as const satisfies Record<string, Difference>;
+
+export const LINK_DIFFERENCES = {
+  port: {
+    when: 'no `dstport`',
+    kernel: '8472, as before there was a standard',
+    ours: '4789; `vtep exec` takes 8472',
+    reason: 'the port of RFC 7348',
+  },
+  dontFragment: {
+    when: 'no `df`',
+    kernel: 'outer packets may be cut on their way',
+    ours: 'they may not; `df unset` lets them. This host never cuts them',
+    reason: 'RFC 7348 section 4.3',
+  },
+  reservedBits: {
+    when: 'reserved bits in a header',
+    kernel: 'drops the datagram',
+    ours: 'ignores and counts them; `reserved_bits kernel` drops',
+    reason: 'RFC 7348 section 5',
+  },
+  mtu: {
+    when: 'neither `dev` nor `mtu`',
+    kernel: 'the MTU is 1500',
+    ours: 'that of the route to the remote, less 50 (IPv4) or 70 (IPv6)',
+    reason: 'what is larger would not arrive',
+  },
+  sticky: {
+    when: 'a `dynamic sticky` address sends from elsewhere',
+    kernel: 'it moves',
+    ours: 'it stays',
+    reason: 'that is what sticky says, and what a bridge does',
+  },
+  lastSourcePort: {
+    when: '`srcport MIN MAX`',
+    kernel: 'MAX is never used',
+    ours: 'up to 64 ports, MAX among them',
+    reason: 'it was named',
+  },
+} as const satisfies Record<string, Difference>;
+
+export interface Attribute {
+  beside: 'same' | 'better' | 'refused' | 'ours';
+  why: string;
+  /** Words that a link is made with, and what they become as it runs. */
+  made?: string;
+  becomes?: string;
+  /** Words that iproute2 does not know yet, or never will. */
+  only?: string;
+  /** Whether the kernel lets that be changed as the link runs. */
+  kernelChanges?: boolean;
+}
+
+const NO_METADATA = 'a TAP hands over frames without metadata';
+
+/** Those of `ip link add ... type vxlan`, and ours. */
+export const ATTRIBUTES: Record<string, Attribute> = {
+  id: { beside: 'better', why: '', made: 'id 42', becomes: 'id 43' },
+  remote: {
+    beside: 'better',
+    why: 'several may be named',
+    made: 'remote 192.0.2.2',
+    becomes: 'remote 192.0.2.3',
+    kernelChanges: true,
+  },
+  group: {
+    beside: 'same',
+    why: 'joined on `dev`, with a TTL of 1',
+    made: 'group 239.1.1.1 dev eth0',
+    becomes: 'group 239.1.1.2 dev eth0',
+    kernelChanges: true,
+  },
+  local: {
+    beside: 'better',
+    why: 'by `vtep run` nothing is received at other addresses',
+    made: 'local 192.0.2.1',
+    becomes: 'local 192.0.2.11',
+    kernelChanges: true,
+  },
+  dev: {
+    beside: 'same',
+    why: 'where datagrams leave, and the MTU; not where they may arrive',
+    made: 'dev eth0',
+    becomes: 'dev lo',
+    kernelChanges: true,
+  },
+  dstport: { beside: 'better', why: '', made: 'dstport 4789', becomes: 'dstport 4790' },
+  srcport: {
+    beside: 'better',
+    why: `64 of 49152-65535 unless said, which is RFC 7348's range`,
+    made: 'srcport 50000 50100',
+    becomes: 'srcport 60000 60100',
+  },
+  ttl: {
+    beside: 'better',
+    why: '`inherit`: what is no IP goes to a group with a TTL of 1; that changes as the link runs, too',
+    made: 'ttl 5',
+    becomes: 'ttl 6',
+    kernelChanges: true,
+  },
+  tos: {
+    beside: 'better',
+    why: 'marks go through the tunnel both ways (RFC 6040), behind VLAN tags too',
+    made: 'tos 10',
+    becomes: 'tos inherit',
+    kernelChanges: true,
+  },
+  df: { beside: 'same', why: '', made: 'df set', becomes: 'df inherit', kernelChanges: true },
+  flowlabel: {
+    beside: 'same',
+    why: '`inherit` too',
+    made: 'flowlabel 5 local 2001:db8::1',
+    becomes: 'flowlabel 6',
+    kernelChanges: true,
+  },
+  learning: { beside: 'same', why: '', made: 'learning', becomes: 'nolearning', kernelChanges: true },
+  proxy: {
+    beside: 'better',
+    why: `a host that looks whether its address is free is answered`,
+    made: 'noproxy',
+    becomes: 'proxy',
+  },
+  rsc: { beside: 'better', why: '', made: 'norsc', becomes: 'rsc' },
+  l2miss: { beside: 'better', why: '', made: 'nol2miss', becomes: 'l2miss' },
+  l3miss: { beside: 'better', why: '', made: 'nol3miss', becomes: 'l3miss' },
+  udpcsum: { beside: 'better', why: '', made: 'udpcsum', becomes: 'noudpcsum' },
+  udp6zerocsumtx: { beside: 'better', why: '', made: 'noudp6zerocsumtx', becomes: 'udp6zerocsumtx' },
+  udp6zerocsumrx: {
+    beside: 'better',
+    why: `it holds for all links of a port, where the kernel refuses links that differ`,
+    made: 'noudp6zerocsumrx',
+    becomes: 'udp6zerocsumrx',
+  },
+  ageing: { beside: 'same', why: '', made: 'ageing 200', becomes: 'ageing 100', kernelChanges: true },
+  maxaddress: { beside: 'better', why: '', made: 'maxaddress 100', becomes: 'maxaddress 200' },
+  'external, vnifilter': {
+    beside: 'better',
+    why: 'together only: one TAP, a VLAN for each VNI, by `vtep vni add`',
+  },
+  external: { beside: 'refused', why: `without vnifilter: ${NO_METADATA}`, made: 'external' },
+  gbp: { beside: 'refused', why: NO_METADATA, made: 'gbp' },
+  gpe: { beside: 'refused', why: `${NO_METADATA}, and takes nothing but frames`, made: 'gpe' },
+  'remcsumtx, remcsumrx': {
+    beside: 'refused',
+    why: 'no checksum is left out for a remote to fill in',
+    made: 'remcsumtx',
+  },
+  localbypass: {
+    beside: 'refused',
+    why: 'datagrams to this host go through its loopback, as with `nolocalbypass`',
+    becomes: 'localbypass',
+    kernelChanges: true,
+  },
+  reserved_bits: { beside: 'better', why: '`ignore` or `kernel`', only: 'reserved_bits kernel' },
+  suppress: {
+    beside: 'ours',
+    why: 'answers ARP and neighbour solicitations it knows, forwards the rest; the kernel has it for ports of bridges',
+    only: 'suppress',
+  },
+  innervlan: {
+    beside: 'ours',
+    why: '`strip` takes VLAN tags off what goes in and drops what comes out with one, as RFC 7348 asks; `drop` takes none either way; by default they pass, as with the kernel',
+    only: 'innervlan strip',
+  },
+  sources: { beside: 'ours', why: '`any`', only: 'sources any' },
+};

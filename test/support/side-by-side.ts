@@ -27,7 +27,7 @@ import { waitFor } from './wait-for.ts';
 const MARK_MAC = '02:00:00:00:00:fe';
 const MARK = `${MARK_MAC}${MARK_MAC}88b5${'f1'.repeat(46)}`.replaceAll(':', '');
 /** What has the kernel's link and ours be the same where their defaults differ. */
-const AS_THE_KERNEL = 'df unset reserved_bits kernel';
+export const AS_THE_KERNEL = 'df unset reserved_bits kernel';
 
 /** Who hears of datagrams, beside the first: no host, so nothing comes back. */
 export const REMOTES = ['192.0.2.2', '192.0.2.3', '192.0.2.4'] as const;
@@ -44,6 +44,11 @@ export interface Carried {
   /** Onto the cable. */
   left: Left[];
   sourcePorts: number[];
+}
+
+export interface Both {
+  ours: Carried;
+  theirs: Carried;
 }
 
 /** A link of one of both makers. `say`: the name of the error, or nothing. */
@@ -257,11 +262,22 @@ export class SideBySide {
     return this.carry('eth0', packets, datagram(MARK, this.where));
   }
 
+  /** The same where they are to differ. */
+  outBoth(...frames: string[]): Promise<Both> {
+    return this.carryBoth('vx0', frames, MARK);
+  }
+
+  inBoth(...packets: string[]): Promise<Both> {
+    return this.carryBoth('eth0', packets, datagram(MARK, this.where));
+  }
+
+  private async carryBoth(into: keyof Seen, frames: readonly string[], mark: string): Promise<Both> {
+    const theirs = await carriedBy(this.theirs, into, frames, mark);
+    return { ours: await carriedBy(this.ours, into, frames, mark), theirs };
+  }
+
   private async carry(into: keyof Seen, frames: readonly string[], mark: string): Promise<Carried> {
-    const [theirs, ours] = [
-      await carriedBy(this.theirs, into, frames, mark),
-      await carriedBy(this.ours, into, frames, mark),
-    ];
+    const { ours, theirs } = await this.carryBoth(into, frames, mark);
     const { sourcePorts: _, ...same } = theirs;
     const { sourcePorts, ...rest } = ours;
     expect(rest).toEqual(same);

@@ -1,0 +1,161 @@
+/**
+ * Each attribute of `ip link add ... type vxlan`, said of a kernel link and of ours when they are made and as they run, and
+ * where ours is otherwise (`test/support/differences.ts`): each of those differences occurs, and no other.
+ *
+ *   ours [ vx0 ] eth0 ──── end        theirs [ vx0 ] eth0 ──── end
+ */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { linkWords } from '../../src/cli/print-link.ts';
+import { datagram } from '../support/datagrams.ts';
+import { ATTRIBUTES, type Attribute, LINK_DIFFERENCES } from '../support/differences.ts';
+import { Lab } from '../support/netns.ts';
+import { AS_THE_KERNEL, REMOTES, SideBySide } from '../support/side-by-side.ts';
+
+const lab = new Lab();
+let twins: SideBySide;
+beforeAll(async () => {
+  twins = await SideBySide.open(lab);
+  for (const { host } of [twins.ours, twins.theirs]) host.ip('address add 192.0.2.11/24 dev eth0');
+});
+afterAll(() => lab.close());
+
+/** What iproute2 says of the kernel's. */
+async function theirWords(): Promise<string> {
+  const text = await twins.theirs.host.run('ip', '-d', '-o', 'link', 'show', 'vx0');
+  return /vxlan (.*?) addrgenmode/.exec(text)?.[1] as string;
+}
+
+async function ourWords(): Promise<string> {
+  return linkWords(await twins.ours.link())
+    .replace(' df unset', '')
+    .replace(' reserved_bits kernel', '');
+}
+
+const BASE = 'id 42 dstport 4789 remote 192.0.2.2';
+/** The words of a link that has these too; of one kind there is one. */
+function words(of: string): string {
+  const kinds = { id: 'id 42', dstport: 'dstport 4789', remote: 'remote 192.0.2.2' };
+  const rest = Object.entries(kinds).filter(([kind]) => !of.startsWith(kind));
+  const isOtherRemote = /^group|2001/.test(of);
+  return [...rest.filter(([kind]) => kind !== 'remote' || !isOtherRemote).map(([, word]) => word), of].join(
+    ' ',
+  );
+}
+const make = (of: string) => `link add vx0 type vxlan ${of}`;
+
+const all = Object.entries(ATTRIBUTES).map(([name, attribute]) => ({ name, ...attribute }));
+const both = all.filter(({ made, becomes }) => made && becomes) as (Attribute & {
+  name: string;
+  made: string;
+  becomes: string;
+})[];
+
+describe.each(both)('$name', ({ made, becomes, kernelChanges = false }) => {
+  beforeAll(() => twins.unmake());
+
+  it(`${made} is the same`, async () => {
+    expect(await twins.theirs.say(make(words(made)))).toBe('');
+    expect(
+      await twins.ours.say(
+        `${make(words(made))} ${AS_THE_KERNEL.replace(/df unset /, made.startsWith('df') ? '' : 'df unset ')}`,
+      ),
+    ).toBe('');
+    expect(await ourWords()).toBe(await theirWords());
+  });
+
+  it(`${becomes} as it runs: ${kernelChanges ? 'the same' : 'the kernel refuses'}`, async () => {
+    const line = `link set vx0 type vxlan ${becomes}`;
+    expect((await twins.theirs.say(line)) === '').toBe(kernelChanges);
+    expect(await twins.ours.say(line)).toBe('');
+    if (!kernelChanges) {
+      // then one that was made so is the judge
+      await twins.theirs.say('link del vx0');
+      expect(await twins.theirs.say(make(words(becomes)))).toBe('');
+    }
+    expect(await ourWords()).toBe(await theirWords());
+  });
+});
+
+const REFUSED = all.filter(({ beside }) => beside === 'refused');
+it.each(REFUSED)('$name is refused in a sentence, made and as it runs', async ({ made, becomes }) => {
+  await twins.unmake();
+  if (made) {
+    const theirs =
+      made === 'external'
+        ? 'dstport 4789 external'
+        : made === 'gpe'
+          ? 'dstport 4789 external gpe'
+          : `${BASE} ${made}`;
+    expect(await twins.theirs.say(make(theirs))).toBe('');
+    expect(await twins.ours.say(make(`${BASE} ${made}`))).toMatch(/refused|exclude/);
+  }
+  expect(await twins.ours.say(make(BASE))).toBe('');
+  expect(await twins.ours.say(`link set vx0 type vxlan ${becomes ?? made}`)).not.toBe('');
+});
+
+it.each(all.filter(({ only }) => only))('$name is understood', async ({ only }) => {
+  await twins.unmake();
+  expect(await twins.ours.say(make(`${BASE} ${only}`))).toBe('');
+  expect(await twins.ours.say(`link set vx0 type vxlan ageing 100 ${only}`)).toBe('');
+});
+
+const frame = (to: string, from: string) => `${to}${from}88b5`.padEnd(120, 'a5');
+const [FIRST, SECOND] = REMOTES;
+const ALL = 'ffffffffffff';
+const MAC = '0200000000a1';
+
+/** What each side does; it differs. */
+const SHOWN: Record<keyof typeof LINK_DIFFERENCES, () => Promise<[ours: unknown, theirs: unknown]>> = {
+  async port() {
+    await twins.unmake();
+    for (const side of [twins.ours, twins.theirs])
+      await side.say('link add vx0 type vxlan id 42 remote 192.0.2.2');
+    return [/dstport \d+/.exec(await ourWords())?.[0], /dstport \d+/.exec(await theirWords())?.[0]];
+  },
+  async dontFragment() {
+    await twins.make(`local 192.0.2.1 remote ${FIRST}`, 'reserved_bits kernel');
+    const { ours, theirs } = await twins.outBoth(frame(ALL, MAC));
+    return [ours.left[0].outer[2], theirs.left[0].outer[2]];
+  },
+  async reservedBits() {
+    await twins.make('local 192.0.2.1', 'df unset');
+    const { ours, theirs } = await twins.inBoth(datagram(frame(ALL, MAC), { flags: 0x0c00_0000 }));
+    return [ours.came.length, theirs.came.length];
+  },
+  async mtu() {
+    await twins.make(`remote ${FIRST}`);
+    return [
+      (await twins.ours.link()).mtu,
+      Number(await twins.theirs.host.run('cat', '/sys/class/net/vx0/mtu')),
+    ];
+  },
+  async sticky() {
+    await twins.make('local 192.0.2.1');
+    await twins.say(`fdb add 02:00:00:00:00:a1 dev vx0 dst ${FIRST} dynamic sticky`);
+    await twins.in(datagram(frame(ALL, MAC), { from: SECOND }));
+    return [(await twins.ours.table())[0].dst, (await twins.theirs.table())[0].dst];
+  },
+  async lastSourcePort() {
+    await twins.make(`local 192.0.2.1 remote ${FIRST} srcport 50000 50001`);
+    const flows = Array.from({ length: 64 }, (_, i) =>
+      frame(ALL, `0200000000${i.toString(16).padStart(2, '0')}`),
+    );
+    const { ours, theirs } = await twins.outBoth(...flows);
+    return [Math.max(...ours.sourcePorts), Math.max(...theirs.sourcePorts)];
+  },
+};
+
+const EXPECTED: Record<keyof typeof LINK_DIFFERENCES, [ours: unknown, theirs: unknown]> = {
+  port: ['dstport 4789', 'dstport 8472'],
+  dontFragment: [true, false],
+  reservedBits: [1, 0],
+  mtu: [1450, 1500],
+  sticky: [FIRST, SECOND],
+  lastSourcePort: [50_001, 50_000],
+};
+
+describe('where the same words do something else', () => {
+  it.each(Object.keys(LINK_DIFFERENCES) as (keyof typeof LINK_DIFFERENCES)[])('%s', async (name) => {
+    expect(await SHOWN[name]()).toEqual(EXPECTED[name]);
+  });
+});
