@@ -7,6 +7,7 @@ export const COMMANDS: Readonly<Record<string, (words: string[], options: CliOpt
   stop: async (words, options) => (await import('./stop.ts')).stop(words, options),
   check: async (words) => (await import('./check.ts')).check(words),
   config: async (words, options) => (await import('./config.ts')).config(words, options),
+  reload: async (words, options) => (await import('./config.ts')).reload(words, options),
   run: async (words) => (await import('./run.ts')).run(words),
   exec: async (words) => (await import('./exec.ts')).exec(words),
   completion: async (words) => (await import('./completion.ts')).completion(words),

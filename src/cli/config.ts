@@ -1,15 +1,52 @@
-/** `vtep config schema`: what a file may say, for editors. */
+/** `vtep config show|schema` and `vtep reload`: what runs as a file, what a file may say, and a file to be loaded. */
 
+import { resolve } from 'node:path';
+import { parse } from 'yaml';
+import { readText } from '../config/file.ts';
 import { configSchema } from '../config/shapes.ts';
+import { LINE_MOST } from '../daemon/lines.ts';
 import { FormError } from './grammar.ts';
 import type { CliOptions } from './options.ts';
+import { ask } from './plan.ts';
+import type { Kind } from './printer.ts';
+import { carryOutVerb } from './verb.ts';
 
-const FORM = 'vtep config { schema }';
+const LINES: Kind = { text: (line: string) => line, json: () => ({}) };
+const WHOLE: Kind = {
+  ...LINES,
+  gather: (lines) => [parse(lines.join('\n'))],
+  json: (config: object) => config,
+  events: true, // not a list
+};
 
-export async function config([verb = '', ...more]: readonly string[], _: CliOptions): Promise<number> {
-  if (verb !== 'schema' || more.length > 0) {
-    throw new FormError(`"${[verb, ...more].join(' ')}" is not known; there is schema`, FORM);
+/** Room in a request for what stands around the file. */
+const AROUND = 8192;
+
+export async function config(words: readonly string[], options: CliOptions): Promise<number> {
+  const [verb = '', ...more] = words;
+  if (verb === 'show' && more.length === 0) {
+    const kind = options.json ? WHOLE : LINES;
+    return carryOutVerb({ requests: [ask('config show', undefined)], kind }, options);
   }
-  process.stdout.write(`${JSON.stringify(configSchema(), null, 2)}\n`);
-  return 0;
+  if (verb === 'schema' && more.length === 0) {
+    process.stdout.write(`${JSON.stringify(configSchema(), null, 2)}\n`);
+    return 0;
+  }
+  throw new FormError(
+    `"${words.join(' ')}" is not known; there is show, schema`,
+    'vtep config { show | schema }',
+  );
+}
+
+/** Without a file the daemon reads its own again; another is read here, with the rights of who asks. */
+export async function reload([file, ...more]: readonly string[], options: CliOptions): Promise<number> {
+  if (more.length > 0) throw new FormError(`the word "${more[0]}" is not known`, 'vtep reload [FILE]');
+  if (file === undefined) return carryOutVerb({ requests: [ask('config reload', {})] }, options);
+  const text = await readText(file);
+  if (JSON.stringify(text).length > LINE_MOST - AROUND) {
+    throw new Error(
+      `${file} is too long to be sent; a daemon reads its own file (vtep daemon -c) up to four times as long`,
+    );
+  }
+  return carryOutVerb({ requests: [ask('config reload', { text, path: resolve(file) })] }, options);
 }

@@ -1,18 +1,27 @@
-/** `vtep daemon`: the links of this network namespace, behind a control socket, until SIGINT, SIGTERM or `stop`. */
+/**
+ * `vtep daemon`: the links of this network namespace, behind a control socket, until SIGINT, SIGTERM or `stop`. With
+ * `-c FILE` they are as the file says, before the daemon is ready and again at each SIGHUP.
+ */
 
+import { resolve } from 'node:path';
+import type { EngineArgs } from '../config/shapes.ts';
 import { Dataplane } from '../control/dataplane.ts';
 import { ENGINE_RANGES } from '../control/link-options.ts';
-import { logTo } from '../control/log.ts';
+import { type Log, logTo } from '../control/log.ts';
+import { formatOffloads } from '../control/offloads.ts';
 import { countWorkers } from '../control/open-tap.ts';
 import { socketPath } from '../control/socket-path.ts';
+import type { Configuration } from '../daemon/configuration.ts';
 import { Daemon } from '../daemon/daemon.ts';
-import { serve } from '../daemon/server.ts';
+import { type Dispatch, serve } from '../daemon/server.ts';
 import { CARRYING_WORDS, type CarryingReading, defaultCarrying } from './carrying-words.ts';
 import { FormError, Grammar, UsageError, type Words } from './grammar.ts';
 import { whole } from './values.ts';
 import { version } from './version.ts';
 
 interface DaemonReading extends CarryingReading {
+  /** Of a configuration. */
+  file?: string;
   socket?: string;
   links: number;
   remotes: number;
@@ -23,6 +32,13 @@ interface DaemonReading extends CarryingReading {
 const { '--transport': _, ...CARRYING } = CARRYING_WORDS;
 
 export const DAEMON_WORDS: Words<DaemonReading> = {
+  '-c': {
+    form: 'FILE',
+    take: (reading, next) => {
+      reading.file = next();
+    },
+    whole: true,
+  },
   '--socket': {
     form: 'PATH',
     take: (reading, next) => {
@@ -54,44 +70,104 @@ const GRAMMAR = new Grammar(DAEMON_WORDS);
 export const DAEMON_FORM = `vtep daemon ${GRAMMAR.form()}`;
 
 function parse(words: readonly string[]): DaemonReading {
-  const reading: DaemonReading = {
-    carrying: defaultCarrying(),
-    links: 8192,
-    remotes: 65_536,
-    untilEmpty: false,
-  };
-  return GRAMMAR.read(words, reading, (word) => {
-    throw new UsageError(`the word "${word}" is not known`);
-  });
-}
-
-export async function daemon(words: readonly string[]): Promise<number> {
   try {
-    return await carry(parse(words));
+    return GRAMMAR.read(words, defaultReading(), (word) => {
+      throw new UsageError(`the word "${word}" is not known`);
+    });
   } catch (error) {
     throw new FormError((error as Error).message, DAEMON_FORM);
   }
 }
 
-async function carry({ carrying, socket, links, remotes, untilEmpty }: DaemonReading): Promise<number> {
-  const log = logTo(process.stderr, carrying.logLevel);
-  const signalled = new Promise<undefined>((resolve) => {
-    process.once('SIGINT', () => resolve(undefined));
-    process.once('SIGTERM', () => resolve(undefined));
+function defaultReading(): DaemonReading {
+  return { carrying: defaultCarrying(), links: 8192, remotes: 65_536, untilEmpty: false };
+}
+
+export async function daemon(words: readonly string[]): Promise<number> {
+  const { file } = parse(words);
+  const said = file === undefined ? [] : await wordsOf(file);
+  return carry(parse([...said, ...words]));
+}
+
+/** What a file says of the engine and the log, as words; those of the command line come after, and win. */
+async function wordsOf(file: string): Promise<string[]> {
+  const { readSound } = await import('../config/read.ts');
+  const { readText } = await import('../config/file.ts');
+  const { engine, log } = readSound(file, await readText(file));
+  const level = log.level === undefined ? [] : ['--log-level', log.level];
+  return [...Object.entries(engine).flatMap(([key, value]) => [`--${key}`, String(value)]), ...level];
+}
+
+async function carry(reading: DaemonReading): Promise<number> {
+  const { carrying, socket, links, remotes, untilEmpty, file } = reading;
+  const level = { level: carrying.logLevel };
+  const log = logTo(process.stderr, level);
+  const signalled = new Promise<undefined>((end) => {
+    process.once('SIGINT', () => end(undefined));
+    process.once('SIGTERM', () => end(undefined));
   });
   const workers = countWorkers(carrying);
   const plane = new Dataplane({ ...carrying, links, remoteSize: remotes, workers, atLocal: false }, log);
   const held = new Daemon(plane, untilEmpty);
-  const server = await serve(socket ?? socketPath(), version(), (verb, args, gone) =>
-    held.dispatch(verb, args, gone),
-  ).catch(async (error) => {
+  const terms = { engine: engineOf(reading), usual: engineOf(defaultReading()), log: level };
+  const configured = lazily(async () => {
+    const { Configuration } = await import('../daemon/configuration.ts');
+    return new Configuration(held, terms, file && resolve(file));
+  });
+  const dispatch: Dispatch = (verb, args, gone) => {
+    if (verb.startsWith('config ')) return configured().then((of) => of.dispatch(verb, args));
+    return held.dispatch(verb, args, gone);
+  };
+  const server = await serve(socket ?? socketPath(), version(), dispatch).catch(async (error) => {
     await held.close();
     throw error;
   });
+  try {
+    if (file !== undefined) await (await configured()).start();
+  } catch (error) {
+    await server.close();
+    await held.close();
+    throw error;
+  }
+  if (file !== undefined) process.on('SIGHUP', () => reload(configured, file, log));
   process.stdout.write(`vtep: daemon ready at ${server.path}\n`);
   const failure = await Promise.race([signalled, held.stopped, plane.engine.ended]);
   await held.close();
   await server.close();
   if (failure) log('error', failure);
   return failure ? 1 : 0;
+}
+
+/** Nobody waits for what a signal asked: it is said in the log. */
+async function reload(configured: () => Promise<Configuration>, file: string, log: Log): Promise<void> {
+  try {
+    const steps = await (await configured()).reload({});
+    log(
+      'info',
+      `${file} is in force: ${steps === 0 ? 'nothing has changed' : `${steps} step${steps === 1 ? '' : 's'}`}`,
+    );
+  } catch (error) {
+    log('error', (error as Error).message);
+  }
+}
+
+/** As a file has it. */
+function engineOf({ carrying, links, remotes }: Omit<DaemonReading, 'untilEmpty'>): Required<EngineArgs> {
+  return {
+    workers: carrying.workers,
+    links,
+    remotes,
+    'fdb-size': carrying.fdbSize,
+    offload: formatOffloads(carrying.offloads),
+    'busy-poll': carrying.busyPoll,
+    nice: carrying.nice,
+  };
+}
+
+function lazily<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
 }

@@ -18,7 +18,7 @@ export async function run(words: string[]): Promise<number> {
 
 async function carry(words: string[]): Promise<number> {
   const options = parseRun(words);
-  const log = logTo(process.stderr, options.logLevel);
+  const log = logTo(process.stderr, { level: options.logLevel });
   const signalled = new Promise<undefined>((resolve) => {
     process.once('SIGINT', () => resolve(undefined));
     process.once('SIGTERM', () => resolve(undefined));

@@ -62,6 +62,9 @@ export function diff(running: States, wanted: States, owned: States): Step[] {
   ];
 }
 
+/** Others set these too: `ip link set vx0 up`. */
+const TAP_WORDS = ['up', 'mtu', 'address'] as const;
+
 interface Change {
   before: LinkState;
   after: LinkState;
@@ -102,12 +105,11 @@ function mustBeRemade({ before, after }: Change): boolean {
   return sort(before.args) !== sort(after.args);
 }
 
-function isChanged({ before: { args: before }, after: { args: after } }: Change): boolean {
+function isChanged({ before: { args: before, tap: running }, after: { args: after } }: Change): boolean {
   if (settings(before) !== settings(after)) return true;
   if (!isSameSet(before.remotes, after.remotes) || !isSameSet(before.addresses, after.addresses)) return true;
-  // of these the file may say nothing, and leaves them to others
-  const isOther = (key: 'up' | 'mtu' | 'address') => after[key] !== undefined && after[key] !== before[key];
-  return isOther('up') || isOther('mtu') || isOther('address');
+  const tap: LinkArgs = { ...before, ...running };
+  return TAP_WORDS.some((key) => after[key] !== undefined && after[key] !== tap[key]);
 }
 
 /** Each after the one that has its VNI and port until then. Of a ring, one is made anew. */
@@ -127,9 +129,13 @@ function inOrder(changes: readonly Change[], remade: Set<string>): Change[] {
   return ordered;
 }
 
+/** What the file does not say of the TAP stays as it is; what it says is taken back to what it was. */
 function change({ before, after }: Change): Step {
-  const args = { up: before.args.up, ...after.args };
-  return { order: order('link put', args), undo: [order('link put', before.args)], about: after.args };
+  const tap = { ...before.args, ...before.tap };
+  const was = TAP_WORDS.filter((key) => after.args[key] !== undefined).map((key) => [key, tap[key]]);
+  const args = { ...after.args, up: after.args.up ?? tap.up };
+  const undo = { ...before.args, ...Object.fromEntries(was), up: tap.up };
+  return { order: order('link put', args), undo: [order('link put', undo)], about: after.args };
 }
 
 function deletion({ args, fdb, neigh, vnis }: LinkState): Step {

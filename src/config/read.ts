@@ -2,6 +2,7 @@
 
 import { linkOptions } from '../control/link-args.ts';
 import type { FdbArgs, LinkArgs, NeighArgs, VniArgs } from '../control/protocol.ts';
+import { Refusal } from '../control/refusal.ts';
 import { complaints, type Shapes } from '../control/shapes.ts';
 import {
   CONFIGURED_FDB,
@@ -239,6 +240,13 @@ class Reader {
 
 function isMap(value: unknown): value is Values {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Throws a sentence for each mistake. */
+export function readSound(file: string, text: string): Config {
+  const reading = readConfig(text);
+  if ('config' in reading) return reading.config;
+  throw new Refusal('EINVAL', mistakeLines(file, reading.mistakes).join('\n'));
 }
 
 /** A line each, as compilers say it. */

@@ -10,6 +10,8 @@ export const ALL_ZERO = '00:00:00:00:00:00';
 
 export interface LinkState {
   args: LinkArgs;
+  /** Of a link that runs: what its TAP has, whoever set it. */
+  tap?: { up: boolean; mtu: number; address: string };
   /** Those that were made by hand, beside what `remotes` and `group` say. */
   fdb: FdbArgs[];
   neigh: NeighArgs[];

@@ -141,10 +141,14 @@ export class CarriedLink {
       keepUp(this.ifindex, said, this.options.addresses, undo);
       undo.push(() => plane.sockets.cook(link.index, this.options, survey(this.options).device?.index ?? 0));
       plane.sockets.cook(link.index, to, site.device?.index ?? 0);
+      const isTrunk = to.vni === NO_VNI;
       if (ways.sender !== this.ways.sender) {
-        await plane.carry(link.index, queues, report.has('lro'), ways.sender.id, to.vni === NO_VNI);
+        undo.push(() => plane.carry(link.index, queues, report.has('lro'), this.ways.sender.id, isTrunk));
+        await plane.carry(link.index, queues, report.has('lro'), ways.sender.id, isTrunk);
       }
+      undo.push(() => link.apply(this.options));
       link.apply(to);
+      undo.push(() => changeRemotes(link, to, this.options));
       changeRemotes(link, this.options, to);
       this.trunk?.apply(to);
       const before = this.ways;

@@ -12,5 +12,14 @@ export function changeRemotes(link: Link, from: Remotes, to: Remotes): void {
   if (link.settings.vni === NO_VNI) return;
   const [before, after] = [defaults(from), defaults(to)];
   for (const dst of after) if (!before.includes(dst)) link.fdb.append({ mac: ALL_ZERO, dst });
-  for (const dst of before) if (!after.includes(dst)) link.fdb.del({ mac: ALL_ZERO, dst });
+  for (const dst of before) if (!after.includes(dst)) leave(link, dst);
+}
+
+/** A verb may have taken it away by itself. */
+function leave(link: Link, dst: string): void {
+  try {
+    link.fdb.del({ mac: ALL_ZERO, dst });
+  } catch (error) {
+    if ((error as { code?: string }).code !== 'ENOENT') throw error;
+  }
 }

@@ -5,8 +5,9 @@ export type LogLevel = (typeof LOG_LEVELS)[number];
 
 export type Log = (level: LogLevel, sentence: string) => void;
 
-export function logTo(stream: { write(text: string): unknown }, most: LogLevel): Log {
+/** `of.level` may change meanwhile. */
+export function logTo(stream: { write(text: string): unknown }, of: { readonly level: LogLevel }): Log {
   return (level, sentence) => {
-    if (LOG_LEVELS.indexOf(level) <= LOG_LEVELS.indexOf(most)) stream.write(`vtep: ${sentence}\n`);
+    if (LOG_LEVELS.indexOf(level) <= LOG_LEVELS.indexOf(of.level)) stream.write(`vtep: ${sentence}\n`);
   };
 }

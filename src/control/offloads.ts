@@ -39,6 +39,13 @@ export function parseOffloads(text: string): Offloads | undefined {
   return { ...wanted, tso: wanted.tso && wanted.csum, uso: wanted.uso && wanted.csum };
 }
 
+/** As `parseOffloads` takes them. */
+export function formatOffloads(offloads: Offloads): string {
+  const words = OFFLOAD_WORDS.filter((word) => offloads[word]);
+  if (words.length === OFFLOAD_WORDS.length) return 'auto';
+  return words.length === 0 ? 'off' : words.join(',');
+}
+
 /** What is in force, and of what is not but was wanted: why. */
 export class OffloadReport {
   private readonly wanted: Offloads;

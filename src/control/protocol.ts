@@ -171,7 +171,10 @@ export interface Verbs {
     items: VniArgs & { counters?: Record<string, number> };
   };
   monitor: { args: { what: ('link' | 'fdb' | 'neigh' | 'miss')[] }; items: MonitorItem };
-  'config reload': { args: { path?: string }; items: never };
+  /** The daemon's own file, or `text`: of one that the caller has read, and that sentences call `path`. */
+  'config reload': { args: { text?: string; path?: string }; items: never };
+  /** What runs, as lines of a file: to load it changes nothing. */
+  'config show': { args: undefined; items: string };
   stop: { args: undefined; items: never };
 }
 

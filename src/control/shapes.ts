@@ -3,7 +3,7 @@
 import { isIP, isIPv4 } from 'node:net';
 import { parseMac } from '../wire/address.ts';
 import { MAX_VNI } from '../wire/vxlan.ts';
-import type { FdbArgs, FdbFilter, LinkArgs, NeighArgs, VniArgs } from './protocol.ts';
+import type { FdbArgs, FdbFilter, LinkArgs, NeighArgs, Verbs, VniArgs } from './protocol.ts';
 import { Refusal } from './refusal.ts';
 
 /** Undefined: it is one. Else what it should be. */
@@ -163,7 +163,7 @@ export const MONITOR_SHAPES: Shapes<{ what: string[] }> = {
   what: list(oneOf('link', 'fdb', 'neigh', 'miss')),
 };
 
-export const PATH_SHAPES: Shapes<{ path?: string }> = { path: WORD };
+export const CONFIG_SHAPES: Shapes<Verbs['config reload']['args']> = { text: WORD, path: WORD };
 
 /** What is wrong with `args`, as sentences, each with the key that it is about. */
 export function complaints<T>(

@@ -1,7 +1,14 @@
 /** The host around a link: what is there before anything is made, and the TAP's own settings. */
 
 import { isIPv6 } from 'node:net';
-import { addAddress, parseAddress, removeAddress } from '../io/addresses.ts';
+import {
+  type Address,
+  addAddress,
+  addressesOf,
+  formatAddress,
+  parseAddress,
+  removeAddress,
+} from '../io/addresses.ts';
 import { changeDevice, type Device, type DeviceChange, findDevice } from '../io/devices.ts';
 import { findRoute, type Route } from '../io/routes.ts';
 import { formatMac, type Mac } from '../wire/address.ts';
@@ -84,13 +91,18 @@ export function keepUp(ifindex: number, said: LinkArgs, before: readonly string[
   if (said.up !== undefined && said.up !== own.up) set({ up: said.up }, { up: own.up });
   const { addresses } = said;
   if (addresses === undefined) return;
-  for (const each of addresses.filter((address) => !before.includes(address))) {
-    addAddress(own, parseAddress(own, each));
-    undo.push(() => removeAddress(own, parseAddress(own, each)));
+  const had = addressesOf(own).map(formatAddress);
+  const has = (address: Address) => had.includes(formatAddress(address));
+  // first those that go: with a subnet's first address the kernel takes the others of it away
+  const gone = before.filter((each) => !addresses.includes(each)).map((each) => parseAddress(own, each));
+  for (const each of gone.filter(has)) {
+    removeAddress(own, each);
+    undo.push(() => addAddress(own, each));
   }
-  for (const each of before.filter((address) => !addresses.includes(address))) {
-    removeAddress(own, parseAddress(own, each));
-    undo.push(() => addAddress(own, parseAddress(own, each)));
+  const come = addresses.filter((each) => !before.includes(each)).map((each) => parseAddress(own, each));
+  for (const each of come.filter((address) => !has(address))) {
+    addAddress(own, each);
+    undo.push(() => removeAddress(own, each));
   }
 }
 

@@ -151,11 +151,32 @@ export class Daemon {
   private setLink(changes: LinkArgs): Promise<void> {
     return this.plane.inTurn(async () => {
       const held = this.named(changes.name);
-      const args = { ...held.args, ...changes };
-      await held.carried.change(linkOptions(args), changes);
-      held.args = args;
-      this.tell(held, false);
+      await this.become(held, { ...held.args, ...changes }, changes);
     });
+  }
+
+  /** A link becomes what `args` say and nothing else: what they leave out is as by default; of the TAP it stays. */
+  putLink(args: LinkArgs): Promise<void> {
+    const said = { ...args, addresses: args.addresses ?? [] };
+    return this.plane.inTurn(() => this.become(this.named(args.name), args, said));
+  }
+
+  private async become(held: Held, args: LinkArgs, said: LinkArgs): Promise<void> {
+    await held.carried.change(linkOptions(args), said);
+    held.args = args;
+    this.tell(held, false);
+  }
+
+  /** What was said of each link, and what its TAP has. */
+  *running(): Generator<{ args: LinkArgs; tap: { up: boolean; mtu: number; address: string } }> {
+    for (const { args, carried } of this.links.values()) {
+      const { up, mtu, mac: address } = carried.state;
+      const isSaid = (key: 'mtu' | 'address') => args[key] !== undefined;
+      yield {
+        args: { ...args, up, ...(isSaid('mtu') && { mtu }), ...(isSaid('address') && { address }) },
+        tap: { up, mtu, address },
+      };
+    }
   }
 
   private delLink(held: Held): Promise<void> {

@@ -47,7 +47,7 @@ describe('the log', () => {
       const write = (more: string) => {
         text += more;
       };
-      const log = logTo({ write }, most);
+      const log = logTo({ write }, { level: most });
       for (const level of LOG_LEVELS) log(level, `a sentence at ${level}`);
       const expected = LOG_LEVELS.slice(0, count).map((level) => `vtep: a sentence at ${level}\n`);
       expect(text).toBe(expected.join(''));

@@ -1,0 +1,180 @@
+/**
+ * The daemon's links as a file wants them: all of it comes to be, or nothing. What has been done is taken back step by
+ * step when a later one is refused, so the steps least likely to be undone without a trace stand first (`config/diff.ts`).
+ */
+
+import { diff, type Order, type Step } from '../config/diff.ts';
+import { DEFAULT_PATH, readText } from '../config/file.ts';
+import { type Config, mistakeLines, readSound } from '../config/read.ts';
+import type { EngineArgs } from '../config/shapes.ts';
+import { fdbState, type LinkState, neighState, type States } from '../config/state.ts';
+import { configLines } from '../config/write.ts';
+import type { LogLevel } from '../control/log.ts';
+import { parseOffloads } from '../control/offloads.ts';
+import type { FdbItem, NeighItem, VniArgs } from '../control/protocol.ts';
+import { Refusal } from '../control/refusal.ts';
+import { CONFIG_SHAPES, checked } from '../control/shapes.ts';
+import type { Daemon } from './daemon.ts';
+
+/** What holds for all links; `log.level` is changed as a file says. */
+export interface Terms {
+  engine: Required<EngineArgs>;
+  /** By default. */
+  usual: Required<EngineArgs>;
+  log: { level: LogLevel };
+}
+
+const NEVER = new AbortController().signal;
+
+export class Configuration {
+  private readonly daemon: Daemon;
+  private readonly terms: Terms;
+  /** Of its own file; undefined: it was started without. */
+  private readonly path: string | undefined;
+  /** What the file before made. */
+  private owned: States = new Map();
+  private ownEngine: EngineArgs = {};
+  private last: Promise<unknown> = Promise.resolve();
+
+  constructor(daemon: Daemon, terms: Terms, path?: string) {
+    this.daemon = daemon;
+    this.terms = terms;
+    this.path = path;
+  }
+
+  /** For the control socket: verbs that begin with `config`. */
+  dispatch(verb: string, args: unknown): unknown {
+    if (verb === 'config show') return this.show();
+    if (verb === 'config reload') return this.reload(checked(args ?? {}, CONFIG_SHAPES));
+    throw new Refusal(
+      'EOPNOTSUPP',
+      `the verb "${verb.slice(0, 40)}" is not known; there are config show, config reload`,
+    );
+  }
+
+  /** Its own file for the first time: by that the engine was made, but for what the command line had otherwise. */
+  async start(): Promise<number> {
+    const name = this.path ?? DEFAULT_PATH;
+    return this.become(name, readSound(name, await readText(name)));
+  }
+
+  /** `text`: of another file than its own, which whoever asks has read; resolves to how many steps it took. */
+  reload({ text, path }: { text?: string; path?: string }): Promise<number> {
+    if (text === undefined && path !== undefined) {
+      throw new Refusal('EINVAL', `path ${path} needs text: a daemon reads no other file than its own`);
+    }
+    const done = this.last.then(async () => {
+      const name = path ?? (text === undefined ? (this.path ?? DEFAULT_PATH) : 'the configuration');
+      return this.become(name, readFitting(name, text ?? (await readText(name)), this));
+    });
+    this.last = done.catch(() => {});
+    return done;
+  }
+
+  /** Lines of a file that would change nothing. */
+  show(): Generator<string> {
+    const { usual, log } = this.terms;
+    const all = Object.entries(this.terms.engine);
+    const engine = Object.fromEntries(all.filter(([key, value]) => usual[key as keyof EngineArgs] !== value));
+    return configLines({ engine, log, links: this.states() });
+  }
+
+  /** What cannot be while it runs: sentences. */
+  complaintsAbout(engine: EngineArgs): [key: keyof EngineArgs, sentence: string][] {
+    const plain = (key: string, value: unknown) =>
+      JSON.stringify(key === 'offload' ? parseOffloads(String(value ?? 'auto')) : value);
+    return Object.entries(engine).flatMap(([key, value]): [keyof EngineArgs, string][] => {
+      const now = [this.terms.engine, this.ownEngine].map((of) => plain(key, of[key as keyof EngineArgs]));
+      if (now.includes(plain(key, value))) return [];
+      return [[key as keyof EngineArgs, `engine.${key} cannot change while the daemon runs: restart it`]];
+    });
+  }
+
+  private async become(name: string, config: Config): Promise<number> {
+    const names = new Set([...config.links.keys(), ...this.owned.keys()]);
+    const running = new Map([...this.states(names)].map((state) => [state.args.name, state]));
+    const steps = diff(running, config.links, this.owned);
+    await this.carryOut(steps, name, config);
+    this.owned = config.links;
+    this.ownEngine = config.engine;
+    if (config.log.level) this.terms.log.level = config.log.level;
+    return steps.length;
+  }
+
+  private async carryOut(steps: readonly Step[], name: string, config: Config): Promise<void> {
+    const done: Step[] = [];
+    try {
+      for (const step of steps) {
+        await this.carry(step.order);
+        done.push(step);
+      }
+    } catch (error) {
+      const why = inSentence(error as Error, name, steps[done.length], config);
+      const left = await this.takeBack(done);
+      const outcome =
+        left.length > 0 ? `; not all could be taken back: ${left.join('; ')}` : '; nothing was changed';
+      throw new Refusal((error as { code?: string }).code ?? 'EINVAL', `${why}${outcome}`);
+    }
+  }
+
+  /** Goes on where something is refused; those sentences are returned. */
+  private async takeBack(done: Step[]): Promise<string[]> {
+    const left: string[] = [];
+    for (const { undo } of done.reverse()) {
+      for (const order of undo) await this.carry(order).catch((error) => left.push(error.message));
+    }
+    return left;
+  }
+
+  private async carry(order: Order): Promise<void> {
+    try {
+      if (order.verb === 'link put') await this.daemon.putLink(order.args);
+      else await this.daemon.dispatch(order.verb, order.args, NEVER);
+    } catch (error) {
+      // what is to go may have gone by itself meanwhile
+      const isGone = ['ENOENT', 'ENODEV'].includes((error as { code?: string }).code ?? '');
+      if (!isGone || !order.verb.endsWith(' del')) throw error;
+    }
+  }
+
+  /** Of all links, or of these. */
+  private *states(names?: ReadonlySet<string>): Generator<LinkState> {
+    for (const { args, tap } of this.daemon.running()) {
+      if (names && !names.has(args.name)) continue;
+      const dev = args.name;
+      const items = <T>(verb: string) => this.daemon.dispatch(verb, { dev }, NEVER) as Iterable<T>;
+      const fdb: LinkState['fdb'] = [];
+      for (const { state, used: _, updated: __, ...entry } of items<FdbItem>('fdb show')) {
+        if (state !== 'learned') fdb.push(fdbState({ ...entry, state }, args));
+      }
+      const neigh = [...items<NeighItem>('neigh show')]
+        .filter(({ state }) => state === 'permanent')
+        .map(neighState);
+      const vnis = args.external ? [...items<VniArgs>('vni show')] : [];
+      yield { args, tap, fdb, neigh, vnis };
+    }
+  }
+}
+
+/** Without mistakes, and without what cannot be while the daemon runs. */
+function readFitting(name: string, text: string, configuration: Configuration): Config {
+  const config = readSound(name, text);
+  const [first] = configuration.complaintsAbout(config.engine);
+  if (!first) return config;
+  const [key, sentence] = first;
+  throw new Refusal('EBUSY', mistakeLines(name, [{ ...config.engineAt(key), sentence }])[0]);
+}
+
+/** Why a step was refused, with the place in the file that it is for. */
+function inSentence({ message }: Error, name: string, { order, about }: Step, config: Config): string {
+  const place = about && config.place(about);
+  const dev = 'name' in order.args ? order.args.name : order.args.dev;
+  const sentence = bare(message);
+  const told = sentence.includes(dev) ? sentence : `${dev}: ${sentence}`;
+  return place ? mistakeLines(name, [{ ...place, sentence: told }])[0] : `${name}: ${told}`;
+}
+
+/** Without the errno's name, which comes at the end. */
+function bare(message: string): string {
+  return message.replace(/ \(E[A-Z0-9]+\)$/, '');
+}
