@@ -72,6 +72,7 @@ async function followingCommand(command: string, words: readonly string[]): Prom
   if (command === 'run') return followingWord((await import('./run-words.ts')).RUN_WORDS, words);
   if (command === 'daemon') return followingWord((await import('./daemon.ts')).DAEMON_WORDS, words);
   if (command === 'completion') return Object.keys(SCRIPTS);
+  if (command === 'config') return ['show', 'schema'];
   return command === 'help' ? Object.keys(OBJECTS).map((name) => name.split('|')[0]) : [];
 }
 

@@ -6,7 +6,10 @@ import { findVerb, formOf, loadObject } from './objects.ts';
 const OVERVIEW = `A userspace VXLAN data plane over TAP; its words are those of \`ip\` and \`bridge\`.
 
   vtep run NAME id VNI ...                one link in the foreground
-  vtep daemon                             many, behind a control socket
+  vtep daemon [-c FILE]                   many, behind a control socket, or as a file says
+  vtep check [FILE]                       what is wrong with such a file, and where
+  vtep reload [FILE]                      the daemon's file again, or another: all of it or nothing
+  vtep config show|schema                 what runs as such a file; its JSON schema, for editors
   vtep exec -- CMD...                     CMD, with \`ip\` and \`bridge\` taken over where links of vtep are meant
   vtep link  add|set|delete|show ...      links, as \`ip link ... type vxlan\`
   vtep fdb   add|append|replace|delete|get|show|flush ...

@@ -170,7 +170,7 @@ function inSentence({ message }: Error, name: string, { order, about }: Step, co
   const place = about && config.place(about);
   const dev = 'name' in order.args ? order.args.name : order.args.dev;
   const sentence = bare(message);
-  const told = sentence.includes(dev) ? sentence : `${dev}: ${sentence}`;
+  const told = sentence.split(/[\s:,"]+/).includes(dev) ? sentence : `${dev}: ${sentence}`;
   return place ? mistakeLines(name, [{ ...place, sentence: told }])[0] : `${name}: ${told}`;
 }
 
