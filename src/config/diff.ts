@@ -14,6 +14,8 @@ import {
   ALL_ZERO,
   defaultEntries,
   destination,
+  eachVni,
+  entryKey,
   identity,
   isList,
   isOfIpv6,
@@ -157,22 +159,22 @@ function contents(running: LinkState | undefined, wanted: LinkState, owned: Link
 }
 
 function entries(running: LinkState | undefined, wanted: LinkState, owned: readonly FdbArgs[]): Step[] {
-  const known = byMac(entriesThen(running, wanted));
-  const asked = byMac([...defaultEntries(wanted.args), ...wanted.fdb]);
+  const known = byKey(entriesThen(running, wanted));
+  const asked = byKey([...defaultEntries(wanted.args), ...wanted.fdb]);
   const steps: Step[] = [];
-  for (const [mac, there] of asked) {
-    const before = known.get(mac) ?? [];
+  for (const [key, there] of asked) {
+    const before = known.get(key) ?? [];
     const come = there.filter((entry) => !before.some((each) => isSame(each, entry)));
     const isReleased = come.some(isLearnedElsewhere) && !before.every(isLearnedElsewhere);
     if (isReleased) for (const entry of before) steps.push(removal(entry));
     for (const entry of isReleased ? there : come) steps.push(placing(entry, isReleased ? [] : before));
   }
-  for (const [mac, gone] of byMac(owned)) {
-    const stays = asked.get(mac) ?? [];
-    if (!isList(mac) && stays.length > 0) continue; // it is replaced
+  for (const [key, gone] of byKey(owned)) {
+    const stays = asked.get(key) ?? [];
+    if (!isList(gone[0].mac) && stays.length > 0) continue; // it is replaced
     for (const entry of gone) {
       if (stays.some((each) => destination(each) === destination(entry))) continue;
-      const before = known.get(mac)?.find((each) => destination(each) === destination(entry));
+      const before = known.get(key)?.find((each) => destination(each) === destination(entry));
       if (before) steps.push(removal(before));
     }
   }
@@ -226,17 +228,31 @@ function neighbors(running: NeighArgs[], wanted: NeighArgs[], owned: NeighArgs[]
 }
 
 function vnis(running: VniArgs[], wanted: VniArgs[], owned: VniArgs[]): Step[] {
-  const has = (list: VniArgs[], one: VniArgs) => list.some((each) => isSame(each, one));
-  const gone = running.filter((entry) => has(owned, entry) && !has(wanted, entry));
-  const come = wanted.filter((entry) => !has(running, entry));
-  return [
-    ...gone.map((entry) => ({ order: order('vni del', entry), undo: [order('vni add', entry)] })),
-    ...come.map((entry) => ({
-      order: order('vni add', entry),
-      undo: [order('vni del', entry)],
-      about: entry,
-    })),
-  ];
+  const [known, asked] = [byVni(running), byVni(wanted)];
+  const gone = [...byVni(owned).keys()].filter((vni) => !asked.has(vni) && known.has(vni));
+  const steps = gone.map((vni) => dropping(known.get(vni) as VniArgs));
+  for (const [vni, entry] of asked) {
+    const before = known.get(vni);
+    if (isSame(before, entry)) continue;
+    const mustGo = before?.vlan !== undefined && entry.vlan === undefined; // what is not said stays
+    if (before && mustGo) steps.push(dropping(before));
+    const undo = before && !mustGo ? order('vni add', before) : order('vni del', entry);
+    steps.push({ order: order('vni add', entry), undo: [undo], about: aboutOf(entry, wanted) });
+  }
+  return steps;
+}
+
+function dropping(entry: VniArgs): Step {
+  return { order: order('vni del', entry), undo: [order('vni add', entry)] };
+}
+
+/** The range of the file that it is one of. */
+function aboutOf({ vni: [vni] }: VniArgs, ranges: readonly VniArgs[]): VniArgs | undefined {
+  return ranges.find(({ vni: [first, last] }) => first <= vni && vni <= last);
+}
+
+function byVni(entries: readonly VniArgs[]): Map<number, VniArgs> {
+  return new Map(eachVni(entries).map((entry) => [entry.vni[0], entry]));
 }
 
 function order<V extends keyof Orders>(verb: V, args: Orders[V]): Order {
@@ -247,12 +263,12 @@ function deleting({ name }: LinkArgs): Order {
   return order('link del', { name });
 }
 
-function byMac(entries: readonly FdbArgs[]): Map<string, FdbArgs[]> {
+function byKey(entries: readonly FdbArgs[]): Map<string, FdbArgs[]> {
   const map = new Map<string, FdbArgs[]>();
   for (const entry of entries) {
-    const known = map.get(entry.mac);
+    const known = map.get(entryKey(entry));
     if (known) known.push(entry);
-    else map.set(entry.mac, [entry]);
+    else map.set(entryKey(entry), [entry]);
   }
   return map;
 }

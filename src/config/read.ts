@@ -18,6 +18,8 @@ import {
 import {
   defaultEntries,
   destination,
+  eachVni,
+  entryKey,
   fdbState,
   identity,
   isList,
@@ -38,6 +40,9 @@ export interface Config {
 }
 
 export type Reading = { config: Config } | { mistakes: Mistake[] };
+
+/** Of one range. */
+const VNIS_MOST = 4096;
 
 const PARTS = ['links', 'engine', 'log'];
 
@@ -135,12 +140,12 @@ class Reader {
     return state;
   }
 
-  private checkWhole({ args, fdb, neigh }: LinkState, links: Values): void {
+  private checkWhole({ args, fdb, neigh, vnis }: LinkState, links: Values): void {
     const { source, identities } = this;
     try {
       linkOptions(args);
     } catch (error) {
-      source.mistake(links, `${args.name}: ${(error as Error).message}`, args.name);
+      source.mistake(links, about(args.name, (error as Error).message), args.name);
     }
     const own = identity(args);
     const other = identities.get(own);
@@ -154,10 +159,11 @@ class Reader {
     }
     identities.set(own, args.name);
     this.checkUnique(fdb, (entry) =>
-      isList(entry.mac) ? `${entry.mac} dst ${destination(entry)}` : entry.mac,
+      isList(entry.mac) ? `${entryKey(entry)} dst ${destination(entry)}` : entryKey(entry),
     );
     this.checkUnique(neigh, ({ ip }) => ip);
     this.checkGroups(args, fdb);
+    this.checkVnis(args, vnis);
   }
 
   private checkUnique<T extends object>(entries: readonly T[], keyOf: (entry: T) => string): void {
@@ -181,10 +187,25 @@ class Reader {
     );
     for (const entry of entries) {
       const own = JSON.stringify([entry.state, entry.flags]);
-      const first = words.get(entry.mac) ?? own;
+      const first = words.get(entryKey(entry)) ?? own;
       if (first !== own)
         this.complain(entry, `the destinations of ${entry.mac} must have the same state and flags`);
-      words.set(entry.mac, first);
+      words.set(entryKey(entry), first);
+    }
+  }
+
+  private checkVnis({ name, external }: LinkArgs, ranges: readonly VniArgs[]): void {
+    const known = new Set<number>();
+    for (const range of ranges) {
+      const [first, last] = range.vni;
+      if (!external) this.complain(range, `${name} has one VNI; vnis go with external and vnifilter`);
+      if (first > last || last - first >= VNIS_MOST) {
+        this.complain(range, `vni [${first}, ${last}] is no range: first and last, of at most ${VNIS_MOST}`);
+        return;
+      }
+      const twice = eachVni([range]).find(({ vni: [vni] }) => known.has(vni));
+      if (twice) this.complain(range, `VNI ${twice.vni[0]} is in a range before already (EEXIST)`);
+      for (let vni = first; vni <= last; vni++) known.add(vni);
     }
   }
 
@@ -240,6 +261,11 @@ class Reader {
 
 function isMap(value: unknown): value is Values {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** A sentence that names the link, if it does not yet. */
+export function about(name: string, sentence: string): string {
+  return sentence.split(/[\s:,"]+/).includes(name) ? sentence : `${name}: ${sentence}`;
 }
 
 /** Throws a sentence for each mistake. */

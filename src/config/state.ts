@@ -29,11 +29,13 @@ export function isOfIpv6({ remotes, group, local }: LinkArgs): boolean | undefin
 
 /** No two links have the same. */
 export function identity(args: LinkArgs): string {
+  if (args.external) return `trunk ${args.name}`;
   return `${isOfIpv6(args) ? 'IPv6' : 'IPv4'} ${args.dstport ?? DEFAULT_SETTINGS.port} ${args.id ?? 0}`;
 }
 
 /** What the all-zero MAC leads to by the link's own words. */
-export function defaultEntries({ name, remotes = [], group }: LinkArgs): FdbArgs[] {
+export function defaultEntries({ name, remotes = [], group, external }: LinkArgs): FdbArgs[] {
+  if (external) return []; // its VNIs have them
   const all = group ? [...remotes, group] : remotes;
   return all.map((dst) => fdbState({ dev: name, mac: ALL_ZERO, dst }, { name }));
 }
@@ -64,6 +66,21 @@ export function neighState({ dev, ip, mac, flags }: NeighArgs): NeighArgs {
 /** A group's MAC, or the all-zero one: it has a list of destinations. */
 export function isList(mac: string): boolean {
   return (Number.parseInt(mac.slice(0, 2), 16) & 1) === 1 || mac === ALL_ZERO;
+}
+
+/** What has one entry: a MAC, in a trunk that of a VNI. */
+export function entryKey({ mac, src_vni }: FdbArgs): string {
+  return src_vni === undefined ? mac : `${mac} src_vni ${src_vni}`;
+}
+
+/** VNI by VNI, as ranges may be cut otherwise. */
+export function eachVni(entries: readonly VniArgs[]): VniArgs[] {
+  return entries.flatMap(({ vni: [first, last], vlan, ...said }) =>
+    Array.from({ length: last - first + 1 }, (_, at): VniArgs => {
+      const one: [number, number] = [first + at, first + at];
+      return { ...said, vni: one, ...(vlan !== undefined && { vlan: vlan + at }) };
+    }),
+  );
 }
 
 /** Where an entry leads; a unicast one leads to one place only. */

@@ -2,7 +2,7 @@
 
 import type { LinkArgs } from '../control/protocol.ts';
 import type { EngineArgs, LogArgs } from './shapes.ts';
-import { ALL_ZERO, defaultEntries, destination, type LinkState } from './state.ts';
+import { ALL_ZERO, defaultEntries, destination, eachVni, type LinkState } from './state.ts';
 
 export interface Written {
   log: LogArgs;
@@ -32,7 +32,7 @@ function* linkLines(state: LinkState): Generator<string> {
     const isSaid = value !== undefined && value !== null && !(Array.isArray(value) && value.length === 0);
     if (isSaid) yield `    ${key}: ${flow(value)}`;
   }
-  const byDefault = new Set(defaultEntries(state.args).map(destination));
+  const byDefault = placesByDefault(state);
   const fdb = state.fdb.filter((entry) => entry.mac !== ALL_ZERO || !byDefault.has(destination(entry)));
   for (const [key, list] of Object.entries({ fdb, neigh: state.neigh, vnis: state.vnis })) {
     if (list.length > 0) yield `    ${key}:`;
@@ -40,9 +40,23 @@ function* linkLines(state: LinkState): Generator<string> {
   }
 }
 
+/** A trunk's are those of its VNIs: their own remote, or the link's. */
+function placesByDefault({ args, vnis }: LinkState): Set<string> {
+  if (!args.external) return new Set(defaultEntries(args).map(destination));
+  const places = eachVni(vnis).flatMap(({ vni: [src_vni], remote, group }) => {
+    const own = {
+      ...args,
+      external: false,
+      ...((remote || group) && { remotes: remote ? [remote] : [], group }),
+    };
+    return defaultEntries(own).map((entry) => destination({ ...entry, src_vni }));
+  });
+  return new Set(places);
+}
+
 /** Verbs may have taken default destinations away. */
 function withRemotesThatAre({ args, fdb }: LinkState): LinkArgs {
-  if (!args.remotes) return args;
+  if (!args.remotes || args.external) return args;
   const there = new Set(fdb.filter(({ mac }) => mac === ALL_ZERO).map(destination));
   const remotes = args.remotes.filter((dst) =>
     defaultEntries({ name: '', remotes: [dst] }).some((entry) => there.has(destination(entry))),

@@ -5,7 +5,7 @@
 
 import { diff, type Order, type Step } from '../config/diff.ts';
 import { DEFAULT_PATH, readText } from '../config/file.ts';
-import { type Config, mistakeLines, readSound } from '../config/read.ts';
+import { about, type Config, mistakeLines, readSound } from '../config/read.ts';
 import type { EngineArgs } from '../config/shapes.ts';
 import { fdbState, type LinkState, neighState, type States } from '../config/state.ts';
 import { configLines } from '../config/write.ts';
@@ -166,11 +166,15 @@ function readFitting(name: string, text: string, configuration: Configuration): 
 }
 
 /** Why a step was refused, with the place in the file that it is for. */
-function inSentence({ message }: Error, name: string, { order, about }: Step, config: Config): string {
-  const place = about && config.place(about);
+function inSentence(
+  { message }: Error,
+  name: string,
+  { order, about: wanted }: Step,
+  config: Config,
+): string {
+  const place = wanted && config.place(wanted);
   const dev = 'name' in order.args ? order.args.name : order.args.dev;
-  const sentence = bare(message);
-  const told = sentence.split(/[\s:,"]+/).includes(dev) ? sentence : `${dev}: ${sentence}`;
+  const told = about(dev, bare(message));
   return place ? mistakeLines(name, [{ ...place, sentence: told }])[0] : `${name}: ${told}`;
 }
 

@@ -171,6 +171,40 @@ describe('a daemon with a file', () => {
     expect(await daemon.verb('fdb show dev vx0')).toContain('00:00:00:00:00:00 dst 192.0.2.2');
   });
 
+  it('knows trunks: VNI by VNI, with what each has', async () => {
+    const trunk = (vnis: string, more = '') =>
+      `${FIRST}  tr0:\n    external: true\n    vnifilter: true\n    dstport: 4795\n    vnis: [${vnis}]\n${more}`;
+    const vnis = async () =>
+      (await daemon.verb('-o vni show dev tr0'))
+        .split('\n')
+        .map((line) => line.trim())
+        .filter(Boolean);
+    writeFileSync(file, trunk('{vni: [10, 19], vlan: 10, remote: 192.0.2.2}'));
+    await daemon.verb('reload');
+    const ten = await vnis();
+    expect(ten.join(' ')).toContain('10-19');
+    await daemon.verb(`reload ${other(await daemon.verb('config show'))}`);
+    expect(await vnis()).toEqual(ten);
+    const entry = '    fdb: [{mac: 02:00:00:00:00:05, dst: 192.0.2.3, src_vni: 12}]\n';
+    writeFileSync(
+      file,
+      trunk('{vni: [10, 12], vlan: 10, remote: 192.0.2.2}, {vni: [14, 14], vlan: 99}', entry),
+    );
+    await daemon.verb('reload');
+    expect((await vnis()).join(' ')).not.toMatch(/13|19/);
+    expect(await daemon.verb('fdb show dev tr0')).toContain('02:00:00:00:00:05 dst 192.0.2.3');
+    const shown = await daemon.verb('config show');
+    await daemon.verb(`reload ${other(shown)}`);
+    expect(await daemon.verb('config show')).toBe(shown);
+    await expect(daemon.verb(`reload ${other(trunk('{vni: [10, 11], vlan: 4093}'))}`)).rejects.toThrow(
+      /vlan 4093 .*; nothing was changed/,
+    );
+    expect(await daemon.verb('config show')).toBe(shown);
+    writeFileSync(file, FIRST);
+    await daemon.verb('reload');
+    expect(await devices(a)).not.toContain('tr0');
+  });
+
   it('does not start with a file that has mistakes, and says where', async () => {
     const bad = other('links:\n  x: {id: 1, colour: red}\n');
     const second = new DaemonProcess(a, join(lab.folder(), 'second.sock'), ['-c', bad]);

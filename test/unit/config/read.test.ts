@@ -1,4 +1,6 @@
 /** What `vtep check` says of a file: each mistake with its place, and nothing but sentences of hostile ones. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { Ajv } from 'ajv';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
@@ -90,6 +92,16 @@ describe('a configuration', () => {
       'links: {a: {id: 1, remotes: [192.0.2.1], fdb: [{mac: 00:00:00:00:00:00, dst: 192.0.2.2, state: static}]}}',
       'f:1:48: the destinations of 00:00:00:00:00:00 must have the same state and flags',
     ],
+    ['links: {a: {id: 1, vnis: [{vni: [1, 2]}]}}', 'f:1:27: a has one VNI; vnis go with external'],
+    [
+      'links: {a: {external: true, vnifilter: true, vnis: [{vni: [9, 1]}]}}',
+      'f:1:53: vni [9, 1] is no range',
+    ],
+    [
+      'links: {a: {external: true, vnifilter: true, vnis: [{vni: [1, 9]}, {vni: [5, 5]}]}}',
+      'f:1:68: VNI 5 is in a range before already (EEXIST)',
+    ],
+    ['links: {a: {external: true}}', 'f:1:12: a: external goes with vnifilter only'],
     ['log: {level: loud}', 'f:1:14: level "loud" is not error or warn or info or debug'],
     ['engine: {threads: 2}', 'f:1:10: "threads" is not known; there are workers, links,'],
     ['engine: {offload: all}', 'f:1:19: offload "all" is not auto, off, or some of'],
@@ -118,6 +130,16 @@ describe('a configuration', () => {
     const levels = Array.from({ length: 12 }, (_, i) => `a${i + 1}: &a${i + 1} [${`*a${i},`.repeat(9)}]`);
     const [line] = mistakes(['a0: &a0 [1]', ...levels].join('\n'));
     expect(line).toContain('aliases of aliases multiply here: they stand for more than 100000 values');
+  });
+});
+
+describe('the example of the README', () => {
+  const readme = readFileSync(join(import.meta.dirname, '..', '..', '..', 'README.md'), 'utf8');
+  const [, example = ''] = readme.match(/```yaml\n(.*?)```/s) ?? [];
+
+  it('has no mistake', () => {
+    expect(example).toContain('links:');
+    expect(mistakes(example)).toEqual([]);
   });
 });
 

@@ -41,7 +41,7 @@ describe('a configuration that is written', () => {
     '007',
     '1e3',
     'yes',
-    'a: b',
+    'a:',
     '#',
     '-',
     '*x',
