@@ -234,12 +234,21 @@ function vnis(running: VniArgs[], wanted: VniArgs[], owned: VniArgs[]): Step[] {
   for (const [vni, entry] of asked) {
     const before = known.get(vni);
     if (isSame(before, entry)) continue;
-    const mustGo = before?.vlan !== undefined && entry.vlan === undefined; // what is not said stays
-    if (before && mustGo) steps.push(dropping(before));
-    const undo = before && !mustGo ? order('vni add', before) : order('vni del', entry);
-    steps.push({ order: order('vni add', entry), undo: [undo], about: aboutOf(entry, wanted) });
+    if (before && hasMore(before, entry)) steps.push(dropping(before));
+    const undo = !before || hasMore(before, entry) ? [order('vni del', entry)] : restating(entry, before);
+    steps.push({ order: order('vni add', entry), undo, about: aboutOf(entry, wanted) });
   }
   return steps;
+}
+
+/** What is not said of a VNI that is there stays: so it must go first. */
+function hasMore(from: VniArgs, to: VniArgs): boolean {
+  const leads = ({ remote, group }: VniArgs) => remote !== undefined || group !== undefined;
+  return (from.vlan !== undefined && to.vlan === undefined) || (leads(from) && !leads(to));
+}
+
+function restating(from: VniArgs, to: VniArgs): Order[] {
+  return [...(hasMore(from, to) ? [order('vni del', from)] : []), order('vni add', to)];
 }
 
 function dropping(entry: VniArgs): Step {

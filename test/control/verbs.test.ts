@@ -293,7 +293,7 @@ describe('help', () => {
     ['fdb help', 0, /\nvtep fdb flush dev DEV /],
     ['fdb add help', 0, /^vtep fdb add MAC dev DEV \[dst IP\]/],
     ['vni help', 0, /^vtep vni add vni VNI\[-VNI\] /],
-    ['daemon --help', 0, /^vtep daemon \[--socket PATH\] /],
+    ['daemon --help', 0, /^vtep daemon \[-c FILE\] \[--socket PATH\] /],
     ['run --help', 0, /^vtep run NAME id VNI /],
     ['-V', 0, /^vtep \d+\.\d+\.\d+\n$/],
   ])('%s', async (words, code, text) => {
