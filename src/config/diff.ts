@@ -151,10 +151,14 @@ function deletion({ args, fdb, neigh, vnis }: LinkState): Step {
 }
 
 function contents(running: LinkState | undefined, wanted: LinkState, owned: LinkState | undefined): Step[] {
+  const first = vnis(running, wanted.vnis, owned?.vnis ?? []);
+  const dropped = first.flatMap(({ order: { verb, args } }) => (verb === 'vni del' ? args.vni[0] : []));
+  const isLeft = ({ src_vni }: FdbArgs) => src_vni === undefined || !dropped.includes(src_vni);
+  const left = running && { ...running, fdb: running.fdb.filter(isLeft) };
   return [
     ...neighbors(running?.neigh ?? [], wanted.neigh, owned?.neigh ?? []),
-    ...vnis(running?.vnis ?? [], wanted.vnis, owned?.vnis ?? []),
-    ...entries(running, wanted, running ? (owned?.fdb ?? []) : []),
+    ...first,
+    ...entries(left, wanted, left ? (owned?.fdb ?? []) : []),
   ];
 }
 
@@ -227,8 +231,9 @@ function neighbors(running: NeighArgs[], wanted: NeighArgs[], owned: NeighArgs[]
   ];
 }
 
-function vnis(running: VniArgs[], wanted: VniArgs[], owned: VniArgs[]): Step[] {
-  const [known, asked] = [byVni(running), byVni(wanted)];
+function vnis(running: LinkState | undefined, wanted: VniArgs[], owned: VniArgs[]): Step[] {
+  const [known, asked] = [byVni(running?.vnis ?? []), byVni(wanted)];
+  const dropping = (entry: VniArgs) => droppingVni(entry, running?.fdb ?? []);
   const gone = [...byVni(owned).keys()].filter((vni) => !asked.has(vni) && known.has(vni));
   const steps = gone.map((vni) => dropping(known.get(vni) as VniArgs));
   for (const [vni, entry] of asked) {
@@ -251,8 +256,11 @@ function restating(from: VniArgs, to: VniArgs): Order[] {
   return [...(hasMore(from, to) ? [order('vni del', from)] : []), order('vni add', to)];
 }
 
-function dropping(entry: VniArgs): Step {
-  return { order: order('vni del', entry), undo: [order('vni add', entry)] };
+/** Its entries go with it. */
+function droppingVni(entry: VniArgs, fdb: readonly FdbArgs[]): Step {
+  const own = fdb.filter(({ src_vni }) => src_vni === entry.vni[0]);
+  const undo = [order('vni add', entry), ...own.map((each) => order('fdb append', each))];
+  return { order: order('vni del', entry), undo };
 }
 
 /** The range of the file that it is one of. */
