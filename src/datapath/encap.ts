@@ -56,7 +56,9 @@ export function encap(
   for (let i = from; i < to; i++) {
     bytes += length[i];
     if (wishes !== 0 && endsHere(path, batch, i, link, longest, now)) continue;
-    if (!isFit(batch, i, length[i], vnet[3 * i], longest)) {
+    const isWrong =
+      vnet[3 * i] !== 0 ? !isFit(batch, i, longest) : length[i] > longest || length[i] < SHORTEST;
+    if (isWrong) {
       refuse(path, batch, i, link, longest, now);
       continue;
     }
@@ -76,9 +78,12 @@ export function encap(
 const longestFrame = (pathMtu: number): number =>
   pathMtu === 0 ? LONGEST : Math.min(pathMtu + ethernet.HEADER_LENGTH, LONGEST);
 
-const isFit = (batch: Batch, i: number, length: number, offload: number, longest: number): boolean =>
-  length >= SHORTEST &&
-  (offload === 0 ? length <= longest : isSuperframe(offload) && isCutFit(batch, i, longest));
+function isFit(batch: Batch, i: number, longest: number): boolean {
+  const length = batch.length[i];
+  const offload = batch.vnet[3 * i];
+  if (offload === 0) return length >= SHORTEST && length <= longest;
+  return length >= SHORTEST && isSuperframe(offload) && isCutFit(batch, i, longest);
+}
 
 /** Each frame that the superframe is cut into. */
 const isCutFit = (batch: Batch, i: number, longest: number): boolean =>
@@ -98,7 +103,7 @@ function endsHere(
   if (flags & UNTAGGED && !leavesUntagged(path, batch, i, link)) return true;
   if (flags & PROXIES && proxy(path, batch, i, link)) return true;
   // what does not fit is answered with the MACs that it came with
-  if (flags & SHORT_CIRCUIT && isFit(batch, i, batch.length[i], batch.vnet[3 * i], longest)) {
+  if (flags & SHORT_CIRCUIT && isFit(batch, i, longest)) {
     const at = batch.offset(i);
     shortCut(path, batch.pool.view, at, at + batch.length[i], link, now);
   }
