@@ -115,15 +115,8 @@ function checkSource(
     return -1;
   }
   if (!(known & LEARNED)) return COUNTER['static-mac-elsewhere'];
-  if (!(known & STICKY)) move(path, batch, i, high, low, link, now);
+  if (!(known & STICKY)) move(path, batch, i, high, low, link, now, known >>> 8);
   return -1;
-}
-
-/** The remote that replies go to, held: the source's address, and always the configured port. */
-function acquireSource(path: Datapath, batch: Batch, i: number, link: number): number {
-  const { links, remotes } = path.tables;
-  const { from0, from1, from2, from3 } = batch;
-  return remotes.acquire(link, from0[i], from1[i], from2[i], from3[i], links.port(link), links.vni(link));
 }
 
 function learn(
@@ -137,7 +130,10 @@ function learn(
 ): void {
   const { links, fdb, remotes, counters, events } = path.tables;
   if (!links.takeAddress(link)) return counters.add(link, COUNTER['learn-limit'], 1);
-  const remote = acquireSource(path, batch, i, link);
+  const { from0, from1, from2, from3 } = batch;
+  // replies go to the configured port, whatever port the datagram came from
+  const port = links.port(link);
+  const remote = remotes.acquire(link, from0[i], from1[i], from2[i], from3[i], port, links.vni(link));
   const locked = remote >= 0 && fdb.table.tryLock();
   // another thread may have learned it since we looked
   const known = locked && fdb.find(link, high, low) >= 0;
@@ -153,6 +149,7 @@ function learn(
   counters.add(link, busy ? COUNTER['learn-busy'] : COUNTER['learn-table-full'], 1);
 }
 
+/** As with the kernel, only the address becomes another: a port or VNI that was said of the entry stays. */
 function move(
   path: Datapath,
   batch: Batch,
@@ -161,9 +158,14 @@ function move(
   low: number,
   link: number,
   now: number,
+  from: number,
 ): void {
   const { fdb, remotes, counters, events } = path.tables;
-  const remote = acquireSource(path, batch, i, link);
+  const { from0, from1, from2, from3 } = batch;
+  const port = remotes.port(from);
+  const vni = remotes.vni(from);
+  const scope = remotes.scope(from);
+  const remote = remotes.acquire(link, from0[i], from1[i], from2[i], from3[i], port, vni, scope);
   if (remote < 0) {
     const busy = remote === REMOTES_BUSY;
     return counters.add(link, busy ? COUNTER['learn-busy'] : COUNTER['learn-table-full'], 1);

@@ -135,6 +135,12 @@ const SHOWN: Record<keyof typeof LINK_DIFFERENCES, () => Promise<[ours: unknown,
     await twins.in(datagram(frame(ALL, MAC), { from: SECOND }));
     return [(await twins.ours.table())[0].dst, (await twins.theirs.table())[0].dst];
   },
+  async groupSource() {
+    await twins.make('local 192.0.2.1 nolearning');
+    const packets = ['01005e000001', '000000000000'].map((mac) => datagram(frame(ALL, mac)));
+    const { ours, theirs } = await twins.inBoth(...packets);
+    return [ours.came.length, theirs.came.length];
+  },
   async lastSourcePort() {
     await twins.make(`local 192.0.2.1 remote ${FIRST} srcport 50000 50001`);
     const flows = Array.from({ length: 64 }, (_, i) =>
@@ -151,6 +157,7 @@ const EXPECTED: Record<keyof typeof LINK_DIFFERENCES, [ours: unknown, theirs: un
   reservedBits: [1, 0],
   mtu: [1450, 1500],
   sticky: [FIRST, SECOND],
+  groupSource: [0, 2],
   lastSourcePort: [50_001, 50_000],
 };
 

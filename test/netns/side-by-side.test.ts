@@ -118,6 +118,14 @@ describe('what is learned', () => {
     expect(events.map(({ dst }) => dst)).toEqual([FIRST, SECOND, THIRD, FIRST]);
   });
 
+  it('moves in its address alone: port and VNI of an entry stay', async () => {
+    await twins.make(LOCAL);
+    await twins.say(`fdb add ${colons(A)} dev vx0 dst ${FIRST} port 8472 vni 77 dynamic`);
+    await twins.in(from(SECOND, A));
+    expect(await twins.sameTable()).toMatchObject([{ dst: SECOND, port: 8472, vni: 77 }]);
+    expect((await twins.out(frame(A, B))).left).toMatchObject([{ to: SECOND, port: 8472 }]);
+  });
+
   it('takes over a dynamic entry, and moves none that is static or permanent', async () => {
     await twins.make(LOCAL);
     const states = ['dynamic', 'static', 'permanent', 'dynamic extern_learn'];
@@ -207,6 +215,18 @@ describe('frames into the tunnel', () => {
     for (const to of [B, ALL, GROUP, LINK_MAC.replaceAll(':', '')]) {
       expect((await twins.out(frame(to, C))).left).toHaveLength(3);
     }
+    await twins.sameEvents();
+  });
+
+  it('go to another remote when the link has another, also where the first was taken away by hand', async () => {
+    await twins.make(`${LOCAL} remote ${FIRST}`);
+    await twins.say(`link set vx0 type vxlan remote ${SECOND}`);
+    await twins.sameTable();
+    await twins.say('fdb del 00:00:00:00:00:00 dev vx0');
+    expect(await twins.say(`link set vx0 type vxlan remote ${THIRD}`)).toBe('');
+    await twins.sameTable();
+    const { left } = await twins.out(frame(A, B));
+    expect(left.map(({ to }) => to)).toEqual([THIRD]);
     await twins.sameEvents();
   });
 

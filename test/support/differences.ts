@@ -89,6 +89,12 @@ export const LINK_DIFFERENCES = {
     ours: 'it stays',
     reason: 'that is what sticky says, and what a bridge does',
   },
+  groupSource: {
+    when: 'frames from a group or the zero address, with `nolearning`',
+    kernel: 'come out; with `learning` they do not',
+    ours: 'are dropped and counted',
+    reason: 'nobody has such an address',
+  },
   lastSourcePort: {
     when: '`srcport MIN MAX`',
     kernel: 'MAX is never used',

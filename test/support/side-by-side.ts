@@ -13,6 +13,7 @@ import { UsageError } from '../../src/cli/grammar.ts';
 import { parseLinkAdd, parseLinkSet } from '../../src/cli/link-words.ts';
 import { parseNeighAdd, parseNeighDel } from '../../src/cli/neigh-words.ts';
 import { Client } from '../../src/control/client.ts';
+import { ALL_ZERO } from '../../src/control/fdb.ts';
 import type { LinkItem, MonitorItem } from '../../src/control/protocol.ts';
 import { Refusal } from '../../src/control/refusal.ts';
 import { DaemonProcess } from './daemon-process.ts';
@@ -191,13 +192,24 @@ class Ours implements Side {
   }
 }
 
-/** Those of one address in their order; a miss has none. */
+/**
+ * Those of one address in their order; a miss has none. The kernel tells again of a default destination that `remote`
+ * made when it is appended by hand, though nothing has changed that is shown: that is left out.
+ */
 function eventsInOrder(events: readonly Event[]): Event[] {
   const key = ({ verb, mac = '', dst }: Event) => (verb === 'miss' ? `miss ${mac} ${dst}` : mac);
+  const known = new Set<string>();
   return events
     .filter(({ mac }) => mac !== MARK_MAC)
     .map(({ verb, mac, dst }) => ({ verb, mac, dst }))
-    .sort((a, b) => (key(a) < key(b) ? -1 : key(a) > key(b) ? 1 : 0));
+    .sort((a, b) => (key(a) < key(b) ? -1 : key(a) > key(b) ? 1 : 0))
+    .filter(({ verb, mac, dst }) => {
+      if (mac !== ALL_ZERO || !dst) return true;
+      const wasKnown = known.has(dst);
+      if (verb === 'new') known.add(dst);
+      else known.delete(dst);
+      return verb !== 'new' || !wasKnown;
+    });
 }
 
 export class SideBySide {
