@@ -319,13 +319,24 @@ function itemOf({ args, carried }: Held, stats: boolean): LinkItem {
   };
 }
 
-/** As a group of their own, as only a group is deleted at once. Where we may not, they go with their descriptors. */
+/**
+ * As a group of their own, as only a group is deleted at once. One that was moved to another namespace, or all where we
+ * may not delete, go with their descriptors.
+ */
 function deleteDevices(carried: readonly CarriedLink[]): void {
   const group = 1 + Math.floor(Math.random() * (2 ** 31 - 2));
+  const ours = carried.filter(({ ifindex, name }) =>
+    isAllowed(() => changeDevice({ index: ifindex, name }, { group })),
+  );
+  if (ours.length > 0) isAllowed(() => deleteGroup(group));
+}
+
+function isAllowed(change: () => void): boolean {
   try {
-    for (const { ifindex, name } of carried) changeDevice({ index: ifindex, name }, { group });
-    if (carried.length > 0) deleteGroup(group);
+    change();
+    return true;
   } catch (error) {
-    if (!(error instanceof KernelRefusal)) throw error;
+    if (error instanceof KernelRefusal) return false;
+    throw error;
   }
 }

@@ -146,8 +146,11 @@ describe('a daemon', () => {
     monitor.kill();
   });
 
-  it('ends with all that it made', async () => {
+  it('ends with all that it made, where it was moved to as well', async () => {
+    await daemon.verb('link add vx8 type vxlan id 8 remote 192.0.2.2');
+    a.ip(`link set vx8 netns ${c.netns}`);
     expect(await daemon.end()).toBe(0);
+    await waitFor(async () => !(await devices(c)).includes('vx8'), 'the device that was moved to go');
     expect((await devices(a)).sort()).toEqual(['eth0', 'lo']);
     expect((await a.run('ss', '-Hlun')).trim()).toBe('');
   });
