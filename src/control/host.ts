@@ -2,7 +2,7 @@
 
 import { addAddress, addressesOf, formatAddress, parseAddress, removeAddress } from '../io/addresses.ts';
 import { changeDevice, type Device, type DeviceChange, findDevice } from '../io/devices.ts';
-import { KernelRefusal } from '../io/rtnetlink.ts';
+import { succeeds } from '../io/rtnetlink.ts';
 import type { Undo } from './undo.ts';
 
 export interface Wanted {
@@ -52,14 +52,4 @@ function setAddresses(on: Device, wanted: readonly string[], undo: Undo): void {
 /** Setting the MTU that is there changes nothing, and tells whether another may be set. */
 function mayConfigure(device: Device): boolean {
   return succeeds(() => changeDevice(device, { mtu: device.mtu }));
-}
-
-function succeeds(order: () => void): boolean {
-  try {
-    order();
-    return true;
-  } catch (error) {
-    if (error instanceof KernelRefusal) return false;
-    throw error;
-  }
 }

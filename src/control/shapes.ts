@@ -118,30 +118,18 @@ export const LINK_SHAPES: Shapes<LinkArgs> = {
   up: SWITCH,
 };
 
+/** What an entry is found by, and where it leads. */
+const ENTRY = { dev: NAME, mac: MAC, dst: IP, port: PORT, vni: VNI, src_vni: VNI, via: NAME };
+
 export const FDB_SHAPES: Shapes<FdbArgs> = {
-  dev: NAME,
-  mac: MAC,
-  dst: IP,
-  port: PORT,
-  vni: VNI,
-  src_vni: VNI,
-  via: NAME,
+  ...ENTRY,
   state: oneOf('permanent', 'static', 'dynamic'),
   flags: list(oneOf('router', 'use', 'extern_learn', 'sticky')),
 };
 
 const WORD = text('a word', () => true);
 
-export const FDB_FILTER_SHAPES: Shapes<FdbFilter> = {
-  dev: NAME,
-  mac: MAC,
-  dst: IP,
-  port: PORT,
-  vni: VNI,
-  src_vni: VNI,
-  via: NAME,
-  words: list(WORD),
-};
+export const FDB_FILTER_SHAPES: Shapes<FdbFilter> = { ...ENTRY, words: list(WORD) };
 
 export const NEIGH_SHAPES: Shapes<NeighArgs> = { dev: NAME, ip: IP, mac: MAC, flags: list(oneOf('router')) };
 

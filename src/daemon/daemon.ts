@@ -28,9 +28,8 @@ import {
   SHOW_SHAPES,
   VNI_SHAPES,
 } from '../control/shapes.ts';
-import { changeDevice, deleteGroup } from '../io/devices.ts';
+import { deleteTogether } from '../io/devices.ts';
 import type { HostListener } from '../io/host-watch.ts';
-import { KernelRefusal } from '../io/rtnetlink.ts';
 import { Monitors } from './monitors.ts';
 
 /** Whoever deletes the last link may make another next: `ip link del vx0; ip link add vx0 ...`. */
@@ -118,7 +117,7 @@ export class Daemon {
     const all = [...this.links.values()].map(({ carried }) => carried);
     this.links.clear();
     await this.plane.stop();
-    deleteDevices(all.filter(({ isMade }) => isMade));
+    deleteTogether(all.filter(({ isMade }) => isMade).map(({ ifindex: index, name }) => ({ index, name })));
     for (const carried of all) if (!carried.isMade) await carried.close();
     this.end();
   }
@@ -317,26 +316,4 @@ function itemOf({ args, carried }: Held, stats: boolean): LinkItem {
     offloads: [...carried.offloads],
     ...(stats && { counters: { ...carried.counters(), ...carried.link.offloads() } }),
   };
-}
-
-/**
- * As a group of their own, as only a group is deleted at once. One that was moved to another namespace, or all where we
- * may not delete, go with their descriptors.
- */
-function deleteDevices(carried: readonly CarriedLink[]): void {
-  const group = 1 + Math.floor(Math.random() * (2 ** 31 - 2));
-  const ours = carried.filter(({ ifindex, name }) =>
-    isAllowed(() => changeDevice({ index: ifindex, name }, { group })),
-  );
-  if (ours.length > 0) isAllowed(() => deleteGroup(group));
-}
-
-function isAllowed(change: () => void): boolean {
-  try {
-    change();
-    return true;
-  } catch (error) {
-    if (error instanceof KernelRefusal) return false;
-    throw error;
-  }
 }

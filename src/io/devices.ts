@@ -2,7 +2,7 @@
 
 import { formatMac, parseMac } from '../wire/address.ts';
 import { attribute, attributes, fixedPart, message, numberOf, textOf } from './netlink-message.ts';
-import { ask, FLAGS, KernelRefusal, TYPE } from './rtnetlink.ts';
+import { ask, FLAGS, KernelRefusal, succeeds, TYPE } from './rtnetlink.ts';
 
 export interface Device {
   readonly index: number;
@@ -154,4 +154,14 @@ export function deleteDevice({ index, name }: DeviceId): void {
 export function deleteGroup(group: number): void {
   const request = message(TYPE.delLink, FLAGS.ask, fixed(), attribute(ATTRIBUTE.group, group));
   ask(`the interfaces of group ${group} cannot be deleted`, request);
+}
+
+/**
+ * As a group of their own, as only a group is deleted at once. One that is in another namespace by now, or all where we
+ * may not delete, are left.
+ */
+export function deleteTogether(devices: readonly DeviceId[]): void {
+  const group = 1 + Math.floor(Math.random() * (2 ** 31 - 2));
+  const joined = devices.filter((device) => succeeds(() => changeDevice(device, { group })));
+  if (joined.length > 0) succeeds(() => deleteGroup(group));
 }

@@ -63,6 +63,17 @@ export function ask(what: string, request: Buffer): Buffer[] {
   }
 }
 
+/** False: the kernel refused. */
+export function succeeds(order: () => void): boolean {
+  try {
+    order();
+    return true;
+  } catch (error) {
+    if (error instanceof KernelRefusal) return false;
+    throw error;
+  }
+}
+
 function open(): number {
   const opened = native().netlinkOpen(0);
   if (opened < 0) throw new Error(`rtnetlink cannot be opened (${getSystemErrorName(opened)})`);

@@ -8,4 +8,4 @@ with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as device:
     device.bind((sys.argv[1], 0))
     for line in sys.stdin:
         device.send(bytes.fromhex(line))
-        time.sleep(0.0005)
+        time.sleep(0.0005)  # so that nobody's queue on the way overflows
