@@ -11,7 +11,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DaemonProcess } from '../support/daemon-process.ts';
 import { type Host, Lab } from '../support/netns.ts';
 import { transfer } from '../support/transfer.ts';
-import { MAIN, VtepProcess } from '../support/vtep-process.ts';
+import { commandForAll, MAIN, VtepProcess } from '../support/vtep-process.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 interface Item {
@@ -254,7 +254,7 @@ describe('the control socket', () => {
   });
 
   it('listens to its own user, not to others', async () => {
-    const words = [process.execPath, ...monitorWords(daemon).slice(0, 3), 'link', 'show'];
+    const words = [process.execPath, commandForAll(lab), '--socket', daemon.socket, 'link', 'show'];
     const asNobody = a.run('setpriv', '--reuid', '65534', '--clear-groups', ...words);
     await expect(asNobody).rejects.toThrow(/EACCES|EPERM/);
   });

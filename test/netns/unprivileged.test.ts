@@ -7,7 +7,7 @@
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Host, Lab } from '../support/netns.ts';
-import { MAIN, TRANSPORTS, VtepProcess } from '../support/vtep-process.ts';
+import { commandForAll, TRANSPORTS, VtepProcess } from '../support/vtep-process.ts';
 
 const NOBODY =
   'setpriv --reuid 65534 --regid 65534 --clear-groups --bounding-set -all --inh-caps=-all --no-new-privs';
@@ -15,7 +15,7 @@ const NOBODY =
 /** Starts vtep as nobody, where /dev/net/tun has these permissions. */
 function startAsNobody(host: Host, mode: string, words: string): VtepProcess {
   const node = 'mount -t tmpfs none /dev/net && mknod /dev/net/tun c 10 200';
-  const script = `${node} && chmod ${mode} /dev/net/tun && exec ${NOBODY} ${process.execPath} ${MAIN} run ${words}`;
+  const script = `${node} && chmod ${mode} /dev/net/tun && exec ${NOBODY} ${process.execPath} ${commandForAll(host.lab)} run ${words}`;
   return new VtepProcess(host.spawn('unshare', '--mount', 'sh', '-c', script));
 }
 

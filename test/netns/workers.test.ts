@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Host, Lab } from '../support/netns.ts';
 import { sendBothWays } from '../support/order.ts';
 import { transfer } from '../support/transfer.ts';
-import { failing, MAIN, VtepProcess } from '../support/vtep-process.ts';
+import { commandForAll, failing, VtepProcess } from '../support/vtep-process.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const TWO = 'vx0 id 42 --workers 2 up address 10.0.0.1/24';
@@ -209,7 +209,16 @@ describe('two workers', () => {
     a.ip('tuntap add dev vx0 mode tap multi_queue user 65534', 'address add 10.0.0.1/24 dev vx0');
     a.ip('link set vx0 mtu 1450 up');
     const nobody = '--reuid 65534 --regid 65534 --clear-groups --bounding-set -all --inh-caps=-all';
-    const run = ['setpriv', ...nobody.split(' '), process.execPath, MAIN, 'run', 'vx0', 'id', '42'];
+    const run = [
+      'setpriv',
+      ...nobody.split(' '),
+      process.execPath,
+      commandForAll(lab),
+      'run',
+      'vx0',
+      'id',
+      '42',
+    ];
     const script = `mount -t tmpfs none /dev/net && mknod -m 666 /dev/net/tun c 10 200 && exec "$@"`;
     const given = ['--mount', 'sh', '-c', script, 'sh', ...run, 'remote', '192.0.2.2', '--workers', '2'];
     for (let i = 0; i < 2; i++) {

@@ -1,7 +1,8 @@
 /** `vtep run` as a user starts it: the built command, in a host of a lab. */
 import type { ChildProcess } from 'node:child_process';
+import { chmodSync, cpSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Host } from './netns.ts';
+import type { Host, Lab } from './netns.ts';
 import { waitFor } from './wait-for.ts';
 
 export const MAIN = join(import.meta.dirname, '..', '..', 'dist', 'cli', 'main.js');
@@ -80,4 +81,15 @@ export function failing(host: Host, words: string): Promise<Ended> {
   return new VtepProcess(
     host.spawn(process.execPath, MAIN, 'run', ...words.split(' ').filter(Boolean)),
   ).ended();
+}
+
+/** The command where an ordinary user may read it: the checkout may lie in a folder that is root's own. */
+export function commandForAll(lab: Lab): string {
+  const folder = lab.folder();
+  chmodSync(folder, 0o755);
+  const root = join(import.meta.dirname, '..', '..');
+  for (const part of ['dist', 'build', 'package.json']) {
+    cpSync(join(root, part), join(folder, part), { recursive: true });
+  }
+  return join(folder, 'dist', 'cli', 'main.js');
 }
