@@ -17,7 +17,8 @@ const MAY_KNOW: Record<string, readonly string[]> = {
   config: ['control', 'io', 'tables', 'memory', 'wire'],
   daemon: ['config', 'control', 'engine', 'io', 'tables', 'memory', 'wire'],
   lan: ['io', 'vtep.ts'],
-  cli: ['daemon', 'config', 'control', 'engine', 'observe', 'io', 'tables', 'memory', 'wire'],
+  flannel: ['control', 'io', 'wire'],
+  cli: ['flannel', 'daemon', 'config', 'control', 'engine', 'observe', 'io', 'tables', 'memory', 'wire'],
 };
 
 /** The rooms that work on every frame take nothing from Node or from packages, but for the reading of addresses. */
