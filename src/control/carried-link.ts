@@ -66,7 +66,7 @@ export class CarriedLink {
     plane.host.watch.follow(this.ifindex, listener);
     undo.push(() => plane.host.watch.unfollow(this.ifindex, listener));
     if (made.options.vni === NO_VNI) this.trunk = new Trunk(plane, this);
-    this.path = new PathWatch(made.link, plane.tables);
+    this.path = new PathWatch(made.link, plane.tables, plane.host);
     this.path.ask(made.options);
     undo.push(plane.everySecond(() => this.path.look(this.options)));
   }

@@ -10,9 +10,16 @@ import type { Link } from './link.ts';
 
 export class HostFollower {
   readonly watch = new HostWatch();
+  /** Grows when this host's routes change. */
+  routes = 0;
 
   constructor(tables: Tables) {
     this.watch.follow(EVERY_DEVICE, ownAddresses(tables.own));
+    this.watch.follow(EVERY_DEVICE, {
+      routes: () => {
+        this.routes++;
+      },
+    });
   }
 
   /** The link has its TAP's MAC, MTU and neighbours from here on; returns what ends that. */

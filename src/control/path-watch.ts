@@ -1,6 +1,7 @@
 /**
- * How large a packet the way to a link's remotes carries. The kernel knows it, by its interfaces' MTUs and by what routers
- * told it, which it forgets again: it is asked when datagrams did not fit, and once a minute.
+ * How large a packet the way to a link's remotes carries. The kernel knows it, by its interfaces' MTUs, its routes and by
+ * what routers told it, which it forgets again: it is asked when datagrams did not fit, when routes have changed, and
+ * once a minute.
  */
 
 import { COUNTER } from '../tables/counters.ts';
@@ -11,31 +12,38 @@ import type { LinkOptions } from './link-options.ts';
 import { defaults, pathMtu } from './site.ts';
 
 const AGAIN_SECONDS = 60;
+/** Routes may change all the time, and links be many. */
+const ROUTES_SECONDS = 5;
 /** Of many remotes the first are asked about. */
 const REMOTES_MOST = 64;
 
 export class PathWatch {
   private readonly link: Link;
   private readonly tables: Tables;
+  private readonly host: { readonly routes: number };
   private tooBig = 0;
+  private routes = 0;
   private seconds: number;
 
-  constructor(link: Link, tables: Tables) {
+  constructor(link: Link, tables: Tables, host: { readonly routes: number }) {
     this.link = link;
     this.tables = tables;
+    this.host = host;
     this.seconds = link.index % AGAIN_SECONDS; // not all in the same one
   }
 
   /** Once a second. */
   look(options: LinkOptions): void {
     const tooBig = this.tables.counters.get(this.link.index, COUNTER['too-big']);
-    if (tooBig === this.tooBig && ++this.seconds < AGAIN_SECONDS) return;
+    const isRouted = this.host.routes !== this.routes;
+    if (++this.seconds < (isRouted ? ROUTES_SECONDS : AGAIN_SECONDS) && tooBig === this.tooBig) return;
     this.tooBig = tooBig;
     this.ask(options);
   }
 
   ask(options: LinkOptions): void {
     this.seconds = 0;
+    this.routes = this.host.routes;
     this.link.pathMtu = pathMtu([...this.remotes(options)], options.dev, this.link.ipv6);
   }
 

@@ -1,5 +1,5 @@
 /**
- * What changes on this host, told by rtnetlink as it happens: interfaces, their addresses, their neighbours. One
+ * What changes on this host, told by rtnetlink as it happens: interfaces, their addresses, their neighbours, routes. One
  * watch serves all links of a process. It asks for everything once, and remembers it: who follows an interface is told
  * at once what is there, and then every change. After an overrun it asks for everything again and compares, so that
  * what has gone meanwhile is told too.
@@ -23,12 +23,14 @@ export interface HostListener {
   addressGone?(address: Address): void;
   neighbor?(neighbor: Neighbor): void;
   neighborGone?(neighbor: Neighbor): void;
+  /** Some have changed, of whatever interface: there may be very many, so none is remembered. */
+  routes?(): void;
 }
 
 /** To follow all interfaces. */
 export const EVERY_DEVICE = 0;
 
-const GROUP = { link: 1, neigh: 4, ipv4Address: 0x10, ipv6Address: 0x100 };
+const GROUP = { link: 1, neigh: 4, ipv4Address: 0x10, ipv4Route: 0x40, ipv6Address: 0x100, ipv6Route: 0x400 };
 const ENOBUFS = -105;
 
 export class HostWatch {
@@ -53,7 +55,7 @@ export class HostWatch {
   private isClosed = false;
 
   constructor() {
-    this.fd = this.addon.netlinkOpen(GROUP.link | GROUP.neigh | GROUP.ipv4Address | GROUP.ipv6Address);
+    this.fd = this.addon.netlinkOpen(Object.values(GROUP).reduce((all, each) => all | each));
     if (this.fd < 0) throw new Error(`rtnetlink cannot be opened (${getSystemErrorName(this.fd)})`);
     const bell = this.addon.watchStart(this.fd, () => this.drain());
     if (typeof bell === 'number') {
@@ -114,6 +116,7 @@ export class HostWatch {
   private dumpAll(): void {
     this.isLate = false;
     this.dump = 0;
+    this.routesChanged();
     this.ask();
   }
 
@@ -142,6 +145,7 @@ export class HostWatch {
     else if (type === TYPE.newLink || type === TYPE.delLink) this.takeDevice(type, body);
     else if (type === TYPE.newAddress || type === TYPE.delAddress) this.takeAddress(type, body);
     else if (type === TYPE.newNeigh || type === TYPE.delNeigh) this.takeNeighbor(type, body);
+    else if (type === TYPE.newRoute || type === TYPE.delRoute) this.routesChanged();
   }
 
   private takeDevice(type: number, body: Buffer): void {
@@ -195,8 +199,13 @@ export class HostWatch {
     for (const listener of this.listenersOf(was.device)) listener.neighborGone?.(was);
   }
 
+  private routesChanged(): void {
+    for (const listener of this.listenersOf(EVERY_DEVICE)) listener.routes?.();
+  }
+
   private listenersOf(index: number): HostListener[] {
-    return [...(this.listeners.get(EVERY_DEVICE) ?? []), ...(this.listeners.get(index) ?? [])];
+    const ofAll = [...(this.listeners.get(EVERY_DEVICE) ?? [])];
+    return index === EVERY_DEVICE ? ofAll : [...ofAll, ...(this.listeners.get(index) ?? [])];
   }
 }
 

@@ -16,6 +16,8 @@ export const TYPE = {
   newAddress: 20,
   delAddress: 21,
   getAddress: 22,
+  newRoute: 24,
+  delRoute: 25,
   getRoute: 26,
   newNeigh: 28,
   delNeigh: 29,

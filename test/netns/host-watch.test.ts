@@ -128,12 +128,12 @@ it('tells of each interface of a group that is deleted', async () => {
   expect(pictures.map(({ told }) => told)).toEqual(pictures.map((_, i) => [`gone d${i}`]));
 });
 
-/** How many times a socket of this process that listens to interfaces, addresses and neighbours lost something. */
+/** How many times a socket of this process that listens to interfaces, addresses, neighbours and routes lost something. */
 function overruns(): number {
   const rows = readFileSync('/proc/net/netlink', 'utf8').split('\n').slice(1);
   return rows.reduce((sum, row) => {
     const [, , , groups, , , , , drops] = row.trim().split(/\s+/);
-    return sum + (groups === '00000115' ? Number(drops) : 0);
+    return sum + (groups === '00000555' ? Number(drops) : 0);
   }, 0);
 }
 

@@ -181,3 +181,22 @@ describe('a router on the way that carries less', () => {
     expect(received).toBe(sent);
   });
 });
+
+describe('a route that carries less, and is taken away again', () => {
+  const lab = new Lab();
+  afterAll(() => lab.close());
+
+  it('is known while it is there', async () => {
+    const [a, b] = [lab.host('a'), lab.host('b')];
+    lab.cable(a, ['192.0.2.1/24'], b, ['192.0.2.2/24']);
+    const here = await DaemonProcess.start(lab, a);
+    await here.verb('link add vx0 type vxlan id 42 remote 192.0.2.2 up');
+    const shown = async () =>
+      (await here.json<{ vtep: { pathMtu: number } }[]>('-d link show vx0'))[0].vtep.pathMtu;
+    expect(await shown()).toBe(1450);
+    a.ip('route add 192.0.2.2/32 dev eth0 mtu lock 900');
+    await waitFor(async () => (await shown()) === 850, 'the route to be known');
+    a.ip('route del 192.0.2.2/32');
+    await waitFor(async () => (await shown()) === 1450, 'its end to be known');
+  });
+});
