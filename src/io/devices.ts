@@ -137,13 +137,20 @@ export function changeDevice({ index, name }: DeviceId, change: DeviceChange): v
   ask(`${words.join(', ')} cannot be set on ${name}`, message(TYPE.newLink, FLAGS.ask, flags, ...parts));
 }
 
-function macBytes(text: string): Buffer {
+export function macBytes(text: string): Buffer {
   const mac = parseMac(text);
   if (!mac) throw new Error(`"${text}" is no MAC: six bytes in hexadecimal, aa:bb:cc:dd:ee:ff`);
   const bytes = Buffer.alloc(6);
   bytes.writeUInt16BE(mac.high, 0);
   bytes.writeInt32BE(mac.low, 2);
   return bytes;
+}
+
+/** Where that name is free: else EEXIST. */
+export function createBridge(name: string): void {
+  const info = attribute(ATTRIBUTE.info, attribute(INFO.kind, 'bridge'));
+  const request = message(TYPE.newLink, FLAGS.create, fixed(), attribute(ATTRIBUTE.name, name), info);
+  ask(`the bridge ${name} cannot be made`, request);
 }
 
 export function deleteDevice({ index, name }: DeviceId): void {

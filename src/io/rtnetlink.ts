@@ -25,7 +25,7 @@ export const TYPE = {
 } as const;
 
 /** An order is acknowledged, a question too, after its answer; a dump ends by `done`. */
-export const FLAGS = { ask: 0x005, create: 0x605, dump: 0x301 } as const;
+export const FLAGS = { ask: 0x005, create: 0x605, replace: 0x505, dump: 0x301 } as const;
 
 /** Something changed while the dump went on, and it may not be whole. */
 export const DUMP_INTERRUPTED = 0x10;

@@ -15,6 +15,7 @@ import {
 } from '../../src/io/addresses.ts';
 import {
   changeDevice,
+  createBridge,
   type Device,
   type DeviceChange,
   deleteDevice,
@@ -22,7 +23,16 @@ import {
   findDevice,
 } from '../../src/io/devices.ts';
 import { native } from '../../src/io/native.ts';
-import { findRoute } from '../../src/io/routes.ts';
+import { addNeighbor, neighborsOf, removeNeighbor, replaceNeighbor } from '../../src/io/neighbors.ts';
+import {
+  addRoute,
+  findRoute,
+  removeRoute,
+  replaceRoute,
+  routesBy,
+  type TableRoute,
+} from '../../src/io/routes.ts';
+import { formatIp, parseIp } from '../../src/wire/address.ts';
 
 const ip = (line: string) => execFileSync('ip', line.split(' '), { encoding: 'utf8', stdio: 'pipe' });
 
@@ -41,6 +51,7 @@ interface IpLink {
 
 const links = () => JSON.parse(ip('-N -j -d link show')) as IpLink[];
 const named = (name: string) => findDevice(name) as Device;
+const words = (text: string) => parseIp(text) as Int32Array;
 
 /** What `ip` tells of an interface, as we put it. */
 function judged(link: IpLink, all: IpLink[]): Device {
@@ -196,8 +207,8 @@ describe('routes', () => {
     ['2001:db8::7', 1500],
     ['127.0.0.1', 65_535],
   ])('to %s is what `ip route get` says', (to, mtu) => {
-    const [{ dev, prefsrc }] = JSON.parse(ip(`-j route get ${to}`)) as { dev: string; prefsrc: string }[];
-    expect(findRoute(to)).toEqual({ source: prefsrc, dev, mtu });
+    const [{ dev, prefsrc, gateway }] = JSON.parse(ip(`-j route get ${to}`));
+    expect(findRoute(to)).toEqual({ source: prefsrc, dev, via: gateway, mtu });
   });
 
   it('go by the interface that is named', () => {
@@ -208,5 +219,123 @@ describe('routes', () => {
   it('are none where none is', () => {
     expect(findRoute('203.0.113.1')).toBeUndefined();
     expect(findRoute('nonsense')).toBeUndefined();
+  });
+});
+
+describe('entries of the main table', () => {
+  const OURS = 118;
+  const told = (which: string) =>
+    (JSON.parse(ip(`-N -j ${which} route show`)) as { dst: string; gateway?: string; protocol: string }[])
+      .filter(({ protocol }) => protocol === `${OURS}`)
+      .map((route) => ({ ...route, metric: undefined, pref: undefined, scope: undefined }));
+  const route = (subnet: string, via: string, onlink = true): TableRoute => ({
+    subnet,
+    via,
+    onlink,
+    device: named('v0').index,
+    protocol: OURS,
+  });
+
+  it.each([
+    ['-4', '10.5.52.0/24', '10.5.52.0', '10.5.53.0'],
+    ['-6', '2001:cafe:42:3::/64', '2001:cafe:42:3::', '2001:cafe:42:4::'],
+  ])('come, change and go: %s', (family, subnet, via, other) => {
+    const ipv6 = family === '-6';
+    const one = { dst: subnet, gateway: via, dev: 'v0', protocol: `${OURS}`, flags: ['onlink'] };
+    addRoute(route(subnet, via));
+    expect(told(family)).toEqual([one]);
+    expect(routesBy(OURS, ipv6)).toEqual([route(subnet, via)]);
+    expect(() => addRoute(route(subnet, other))).toThrow(
+      new RegExp(`^the route to ${subnet} via ${other} cannot be set: .* \\(EEXIST\\)$`),
+    );
+    replaceRoute(route(subnet, other));
+    expect(told(family)).toEqual([{ ...one, gateway: other }]);
+    expect(routesBy(OURS, !ipv6)).toEqual([]);
+    removeRoute({ subnet, protocol: OURS });
+    expect(told(family)).toEqual([]);
+    expect(() => removeRoute({ subnet, protocol: OURS })).toThrow(/ cannot be taken out: .* \(ESRCH\)$/);
+  });
+
+  it.each([
+    ['-4', '10.5.52.0/24', '192.0.2.9', '192.0.2.10'],
+    ['-6', '2001:cafe:42:3::/64', '2001:db8::9', '2001:db8::10'],
+  ])('of others, and of other tables, are not ours: %s', (family, subnet, via, other) => {
+    ip(`${family} route add ${subnet} via ${via} dev v0`);
+    ip(`${family} route add ${subnet} via ${via} dev v0 table 77 protocol ${OURS}`);
+    try {
+      expect(routesBy(OURS, family === '-6')).toEqual([]);
+      expect(() => addRoute(route(subnet, other, false))).toThrow(/EEXIST/);
+      expect(() => removeRoute({ subnet, protocol: OURS })).toThrow(/ESRCH/);
+      expect(ip(`${family} route show ${subnet}`)).toContain(`via ${via}`);
+    } finally {
+      ip(`${family} route del ${subnet}`);
+      ip(`${family} route del ${subnet} table 77`);
+    }
+  });
+});
+
+describe('neighbours', () => {
+  const OURS = 118;
+  const told = () =>
+    (JSON.parse(ip('-N -j neigh show dev v0 nud permanent')) as { dst: string; lladdr: string }[]).sort(
+      (a, b) => (a.dst < b.dst ? -1 : 1),
+    );
+  it.each(['10.5.52.0', '2001:cafe:42:3::'])('%s comes, changes and goes', (text) => {
+    const ours = { ip: words(text), mac: '02:00:00:00:00:52', protocol: OURS };
+    addNeighbor(named('v0'), ours);
+    const one = { dst: text, lladdr: ours.mac, protocol: `${OURS}`, state: ['PERMANENT'] };
+    expect(told()).toEqual([one]);
+    expect(() => addNeighbor(named('v0'), { ...ours, mac: '02:00:00:00:00:53' })).toThrow(
+      `the neighbour ${text} with 02:00:00:00:00:53 cannot be set on v0: file already exists (EEXIST)`,
+    );
+    replaceNeighbor(named('v0'), { ...ours, mac: '02:00:00:00:00:54' });
+    expect(told()).toEqual([{ ...one, lladdr: '02:00:00:00:00:54' }]);
+    removeNeighbor(named('v0'), ours.ip);
+    expect(told()).toEqual([]);
+    expect(() => removeNeighbor(named('v0'), ours.ip)).toThrow(/ cannot be taken from v0: .*\(ENOENT\)$/);
+  });
+
+  it('are what `ip` says, of this interface only, and say who made them', () => {
+    ip('neigh add 192.0.2.50 lladdr 02:00:00:00:00:50 dev v0');
+    ip('neigh add 192.0.2.51 lladdr 02:00:00:00:00:51 dev v0 protocol 118');
+    ip('neigh add 192.0.2.52 lladdr 02:00:00:00:00:52 dev br0 protocol 118');
+    const found = neighborsOf(named('v0')).filter(({ state }) => state === 0x80);
+    const plain = found.map(({ ip: [a, b, c, d], mac, protocol }) => [formatIp(a, b, c, d), mac, protocol]);
+    expect(plain).toEqual(
+      expect.arrayContaining([
+        ['192.0.2.50', '02:00:00:00:00:50', 0],
+        ['192.0.2.51', '02:00:00:00:00:51', OURS],
+      ]),
+    );
+    expect(plain.length).toBe(2);
+  });
+});
+
+describe('bridges', () => {
+  it('are made where the name is free', () => {
+    createBridge('br7');
+    expect(links().find(({ ifname }) => ifname === 'br7')?.linkinfo?.info_kind).toBe('bridge');
+    expect(() => createBridge('br7')).toThrow(/^the bridge br7 cannot be made: .*\(EEXIST\)$/);
+    deleteDevice(named('br7'));
+  });
+});
+
+describe('a thousand peers', () => {
+  it('have their neighbours and routes in well under a second', () => {
+    const device = named('v0');
+    const began = performance.now();
+    for (let i = 0; i < 1000; i++) {
+      const gateway = `10.${100 + (i >> 8)}.${i & 255}.0`;
+      addNeighbor(device, { ip: words(gateway), mac: '02:00:00:00:00:52', protocol: 119 });
+      addRoute({ subnet: `${gateway}/24`, via: gateway, device: device.index, onlink: true, protocol: 119 });
+    }
+    const took = performance.now() - began;
+    const routes = routesBy(119, false);
+    expect(routes.length).toBe(1000);
+    expect(neighborsOf(device).filter(({ protocol }) => protocol === 119).length).toBe(1000);
+    for (const each of routes) removeRoute(each);
+    expect(routesBy(119, false)).toEqual([]);
+    console.log(`1000 neighbours and routes: ${Math.round(took)} ms`);
+    expect(took).toBeLessThan(1000);
   });
 });
