@@ -20,8 +20,6 @@ const PROGRAMS = {
   nft: 'nftables',
   setpriv: 'util-linux',
   capsh: 'libcap2-bin',
-  etcd: 'etcd-server',
-  openssl: 'openssl',
 };
 
 function isProgram(name) {

@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 import { parse } from 'yaml';
 import { readText } from '../config/file.ts';
 import { configSchema } from '../config/shapes.ts';
-import { LINE_MOST } from '../daemon/lines.ts';
+import { LINE_MOST } from '../control/lines.ts';
 import { FormError } from './grammar.ts';
 import type { CliOptions } from './options.ts';
 import { ask } from './plan.ts';

@@ -2,6 +2,7 @@
 
 import { LOG_LEVELS, type LogLevel } from '../control/log.ts';
 import { GoFlags, truth } from './go-flags.ts';
+import type { NetworkWords } from '../flannel/network.ts';
 import { refused, UsageError, type Word, type Words } from './grammar.ts';
 import { device, host, oneOf, whole } from './values.ts';
 
@@ -211,39 +212,23 @@ function regex(word: string): RegExp {
   }
 }
 
-/** What a config key may say, as flannel spells it. */
-export interface NetworkReading {
-  Network?: string;
-  IPv6Network?: string;
-  SubnetLen?: number;
-  SubnetMin?: string;
-  SubnetMax?: string;
-  IPv6SubnetLen?: number;
-  IPv6SubnetMin?: string;
-  IPv6SubnetMax?: string;
-  VNI?: number;
-  Port?: number;
-  MTU?: number;
-  DirectRouting?: boolean;
-}
-
-export interface InitReading extends EtcdReading, NetworkReading {
+export interface InitReading extends EtcdReading, NetworkWords {
   force: boolean;
 }
 
 const INIT_WORDS: Words<InitReading> = {
-  '--network': text('CIDR', 'Network'),
-  '--subnet-len': number('--subnet-len', 'BITS', 'SubnetLen', 1, 30),
-  '--subnet-min': text('IP', 'SubnetMin'),
-  '--subnet-max': text('IP', 'SubnetMax'),
-  '--ipv6-network': text('CIDR', 'IPv6Network'),
-  '--ipv6-subnet-len': number('--ipv6-subnet-len', 'BITS', 'IPv6SubnetLen', 1, 126),
-  '--ipv6-subnet-min': text('IP', 'IPv6SubnetMin'),
-  '--ipv6-subnet-max': text('IP', 'IPv6SubnetMax'),
-  '--vni': number('--vni', 'VNI', 'VNI', 1, 2 ** 24 - 1),
-  '--port': number('--port', 'PORT', 'Port', 1, 65_535),
-  '--mtu': number('--mtu', 'BYTES', 'MTU', 68, 65_535),
-  '--direct-routing': flag('--direct-routing', 'DirectRouting'),
+  '--network': text('CIDR', 'network'),
+  '--subnet-len': number('--subnet-len', 'BITS', 'subnetLength', 1, 30),
+  '--subnet-min': text('IP', 'subnetMin'),
+  '--subnet-max': text('IP', 'subnetMax'),
+  '--ipv6-network': text('CIDR', 'ipv6Network'),
+  '--ipv6-subnet-len': number('--ipv6-subnet-len', 'BITS', 'ipv6SubnetLength', 1, 126),
+  '--ipv6-subnet-min': text('IP', 'ipv6SubnetMin'),
+  '--ipv6-subnet-max': text('IP', 'ipv6SubnetMax'),
+  '--vni': number('--vni', 'VNI', 'vni', 1, 2 ** 24 - 1),
+  '--port': number('--port', 'PORT', 'port', 1, 65_535),
+  '--mtu': number('--mtu', 'BYTES', 'mtu', 68, 65_535),
+  '--direct-routing': flag('--direct-routing', 'directRouting'),
   '--force': flag('--force', 'force'),
   ...ETCD_WORDS,
 };

@@ -6,10 +6,10 @@
 import { chmodSync, mkdirSync, statSync, unlinkSync } from 'node:fs';
 import net from 'node:net';
 import { dirname } from 'node:path';
+import { Lines } from '../control/lines.ts';
 import { type Answer, PROTOCOL, type Request } from '../control/protocol.ts';
 import { Refusal } from '../control/refusal.ts';
 import { native } from '../io/native.ts';
-import { Lines } from './lines.ts';
 
 /** Items of one line; more would keep other connections waiting. */
 const ITEMS_A_LINE = 256;

@@ -41,6 +41,7 @@ const ATTRIBUTE = {
   destination: 1,
   device: 4,
   gateway: 5,
+  priority: 6,
   source: 7,
   metrics: 8,
   table: 15,
@@ -134,6 +135,21 @@ export function routesBy(protocol: number, ipv6: boolean): TableRoute[] {
   return ask(`the routes of protocol ${protocol} cannot be told`, request)
     .filter((body) => body[0] === family && body[5] === protocol)
     .flatMap((body) => readTableRoute(body) ?? []);
+}
+
+/** Index of the interface that the best of the default routes leads out by; undefined: there is none. */
+export function defaultDevice(ipv6: boolean): number | undefined {
+  const family = ipv6 ? FAMILY.ipv6 : FAMILY.ipv4;
+  const [best] = ask('the routes cannot be told', message(TYPE.getRoute, FLAGS.dump, fixed({ family })))
+    .filter((body) => body[0] === family && body[1] === 0 && body[7] === UNICAST)
+    .map((body) => attributes(body, FIXED))
+    .filter((found) => numberOf(found.get(ATTRIBUTE.table)) === MAIN && found.has(ATTRIBUTE.device))
+    .map((found) => ({
+      device: numberOf(found.get(ATTRIBUTE.device)),
+      priority: numberOf(found.get(ATTRIBUTE.priority)),
+    }))
+    .sort((a, b) => a.priority - b.priority);
+  return best?.device;
 }
 
 /** Undefined: it is one of another table. */

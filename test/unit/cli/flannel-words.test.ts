@@ -108,11 +108,11 @@ describe('the words of the other verbs', () => {
   it('of init are what a config may say', () => {
     const words = '--network 10.5.0.0/16 --subnet-len=26 --vni 7 -port 8472 --direct-routing --force';
     expect(readInit(words.split(' '), {})).toEqual({
-      Network: '10.5.0.0/16',
-      SubnetLen: 26,
-      VNI: 7,
-      Port: 8472,
-      DirectRouting: true,
+      network: '10.5.0.0/16',
+      subnetLength: 26,
+      vni: 7,
+      port: 8472,
+      directRouting: true,
       force: true,
     });
     expect(why(() => readInit(['--vni', '16777216'], {})).message).toContain('from 1 to 16777215');
