@@ -20,11 +20,11 @@ export interface End {
   readonly mac: string;
 }
 
-export interface Lease {
+export type Ends = { readonly [F in Family]?: End };
+
+export interface Lease extends Ends {
   /** As the lease has it (see `leaseVni`); undefined: old nodes write none. */
   readonly vni?: number;
-  readonly ipv4?: End;
-  readonly ipv6?: End;
 }
 
 const NAMES = ['PublicIP', 'PublicIPv6', 'BackendType', 'BackendData', 'BackendV6Data'];

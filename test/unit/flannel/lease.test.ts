@@ -117,15 +117,13 @@ describe('what is no lease', () => {
       fc
         .tuple(fc.nat(IPV4.length), fc.string({ unit: 'binary' }))
         .map(([at, text]) => IPV4.slice(0, at) + text + IPV4.slice(at)),
-      fc
-        .tuple(fc.jsonValue(), fc.jsonValue(), fc.jsonValue())
-        .map(([PublicIP, BackendData, VtepMAC]) =>
-          JSON.stringify({
-            PublicIP,
-            BackendType: 'vxlan',
-            BackendData: VtepMAC ? { VtepMAC } : BackendData,
-          }),
-        ),
+      fc.tuple(fc.jsonValue(), fc.jsonValue(), fc.jsonValue()).map(([PublicIP, BackendData, VtepMAC]) =>
+        JSON.stringify({
+          PublicIP,
+          BackendType: 'vxlan',
+          BackendData: VtepMAC ? { VtepMAC } : BackendData,
+        }),
+      ),
     );
     fc.assert(
       fc.property(hostile, (value) => {
