@@ -5,6 +5,7 @@
 
 import type { Client } from '../control/client.ts';
 import type { Answer } from '../control/protocol.ts';
+import { sentenceOf } from '../control/refusal.ts';
 import type { Plan } from './plan.ts';
 import { Printer, type Show, type Write } from './printer.ts';
 
@@ -151,7 +152,7 @@ export class Conversation {
     isLast: boolean,
   ): Promise<void> | void {
     if (answer === undefined) return this.fail(job, 'the daemon has closed the connection (ECONNRESET)');
-    if ('error' in answer) return this.fail(job, sentence(answer.error));
+    if ('error' in answer) return this.fail(job, sentenceOf(answer.error));
     if (!('items' in answer)) return isLast ? printer?.end() : undefined;
     const { pick } = job.plan as Plan;
     return printer?.add(pick ? answer.items.filter((item) => pick(item as never)) : answer.items);
@@ -170,8 +171,4 @@ export class Conversation {
     this.terms.complain(`${job.where}${why}`);
     this.wakeFeeder?.();
   }
-}
-
-function sentence({ code, message }: { code: string; message: string }): string {
-  return message.includes(code) ? message : `${message} (${code})`;
 }

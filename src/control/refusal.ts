@@ -8,3 +8,8 @@ export class Refusal extends Error {
     this.code = code;
   }
 }
+
+/** What a daemon answered instead, with the errno's name at its end. */
+export function sentenceOf({ code, message }: { code: string; message: string }): string {
+  return message.includes(code) ? message : `${message} (${code})`;
+}

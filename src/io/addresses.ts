@@ -19,10 +19,12 @@ export interface Address {
   readonly device: number;
   readonly ip: Int32Array;
   readonly prefix: number;
+  /** Of the program that made it, as it said itself; kernels before 5.18 do not keep it. */
+  readonly protocol?: number;
 }
 
 /** Of a point-to-point interface the first one is the other end. */
-const ATTRIBUTE = { address: 1, local: 2 } as const;
+const ATTRIBUTE = { address: 1, local: 2, protocol: 11 } as const;
 const FIXED = 8;
 
 function fixed(family: number, prefix: number, index: number): Buffer {
@@ -38,7 +40,10 @@ export function dumpOfAddresses(index = 0): Buffer {
 export function readAddress(body: Buffer): Address | undefined {
   const found = attributes(body, FIXED);
   const ip = ipOf(found.get(ATTRIBUTE.local) ?? found.get(ATTRIBUTE.address));
-  return ip && { device: body.readInt32LE(4), ip, prefix: body[1] };
+  const protocol = found.get(ATTRIBUTE.protocol);
+  return (
+    ip && { device: body.readInt32LE(4), ip, prefix: body[1], ...(protocol && { protocol: protocol[0] }) }
+  );
 }
 
 export function addressesOf({ index, name }: DeviceId): Address[] {
@@ -58,8 +63,11 @@ export function removeAddress(device: DeviceId, address: Address): void {
 function order(what: string, type: number, flags: number, address: Address): void {
   const ip = ipBytes(address.ip);
   const head = fixed(familyOf(ip), address.prefix, address.device);
-  const both = [ATTRIBUTE.local, ATTRIBUTE.address].map((each) => attribute(each, ip));
-  ask(`address ${formatAddress(address)} ${what}`, message(type, flags, head, ...both));
+  const parts = [ATTRIBUTE.local, ATTRIBUTE.address].map((each) => attribute(each, ip));
+  if (address.protocol !== undefined) {
+    parts.push(attribute(ATTRIBUTE.protocol, Buffer.of(address.protocol)));
+  }
+  ask(`address ${formatAddress(address)} ${what}`, message(type, flags, head, ...parts));
 }
 
 /** `10.0.0.1/24`, on this interface; without a prefix it is one of the address alone. */
