@@ -127,8 +127,9 @@ static napi_value udp_transmit(napi_env env, napi_callback_info info) {
   napi_value argv[4];
   arguments(env, info, 4, argv);
   struct batch *b = batch_arg(env, argv[0]);
-  struct sender *s = external_arg(env, argv[1]);
+  struct sender *s = *(struct sender **)external_arg(env, argv[1]);
   int from = int_arg(env, argv[2]), to = int_arg(env, argv[3]);
+  if (!s) return answer(env, 0);
   s->status[STATUS_FAILURES] = 0;
   s->status[STATUS_BLOCKED_FD] = -1;
   if (from < 0 || to > b->capacity || from >= to) return answer(env, 0);
@@ -146,13 +147,29 @@ static napi_value udp_transmit(napi_env env, napi_callback_info info) {
   return answer(env, blocked ? keep_blocked(b, from, to) : 0);
 }
 
-static void release_sender(napi_env env, void *data, void *hint) {
-  (void)hint;
-  struct sender *s = data;
+static void free_sender(napi_env env, struct sender *s) {
+  if (!s) return;
   for (int i = 0; i < 4; i++)
     if (s->keep[i]) napi_delete_reference(env, s->keep[i]);
   free(s->singly);
   free(s);
+}
+
+static void forget_sender(napi_env env, void *data, void *hint) {
+  (void)hint;
+  struct sender **held = data;
+  free_sender(env, *held);
+  free(held);
+}
+
+/* releaseSender(sender): frees it now, as V8 forgets nothing in a worker that never returns to its loop; 0 */
+static napi_value release_sender(napi_env env, napi_callback_info info) {
+  napi_value argv[1];
+  arguments(env, info, 1, argv);
+  struct sender **held = external_arg(env, argv[0]);
+  free_sender(env, *held);
+  *held = NULL;
+  return answer(env, 0);
 }
 
 /* bindSender(sockets, records, envelopes, status, stats, trains?, twice: without DF, then with it?): an external, or -errno */
@@ -164,8 +181,13 @@ static napi_value bind_sender(napi_env env, napi_callback_info info) {
   size_t need = 4 * (STATUS_LISTS + 2 * FAILURES_MOST);
   int sets = int_arg(env, argv[6]) ? 2 : 1, count = (int)(sockets.length / 4) / sets;
   if (count < 1 || count > SOCKETS_MOST || status.length < need || stats.length < 8 * STATS) return answer(env, -EINVAL);
-  struct sender *s = calloc(1, sizeof *s);
-  if (!s) return answer(env, -ENOMEM);
+  struct sender *s = calloc(1, sizeof *s), **held = malloc(sizeof *held);
+  if (!s || !held) {
+    free(s);
+    free(held);
+    return answer(env, -ENOMEM);
+  }
+  *held = s;
   s->count = count;
   s->by_df = sets == 2;
   memcpy(s->sockets, sockets.data, (size_t)(sets * count) * sizeof *s->sockets);
@@ -179,14 +201,14 @@ static napi_value bind_sender(napi_env env, napi_callback_info info) {
   s->singly = calloc(s->record_count, sizeof *s->singly);
   bool kept = s->singly != NULL;
   for (int i = 0; i < 4; i++) kept = kept && napi_create_reference(env, argv[i + 1], 1, &s->keep[i]) == napi_ok;
-  if (!kept || napi_create_external(env, s, release_sender, NULL, &external) != napi_ok) {
-    release_sender(env, s, NULL);
+  if (!kept || napi_create_external(env, held, forget_sender, NULL, &external) != napi_ok) {
+    forget_sender(env, held, NULL);
     return answer(env, -ENOMEM);
   }
   return external;
 }
 
 void send_exports(napi_env env, napi_value exports) {
-  static const struct export list[] = {{"bindSender", bind_sender}, {"udpTransmit", udp_transmit}};
+  static const struct export list[] = {{"bindSender", bind_sender}, {"releaseSender", release_sender}, {"udpTransmit", udp_transmit}};
   EXPORT_ALL(env, exports, list);
 }

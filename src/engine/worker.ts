@@ -149,6 +149,7 @@ class DataPlaneWorker {
     } else if (order.kind === 'leave sender') {
       const sender = this.senders[order.id];
       if (sender && this.carrier.drop(sender)) this.resume();
+      sender?.close();
       this.senders[order.id] = undefined;
     } else if (order.kind === 'take link') {
       const tap = new TapPort(order.tap);

@@ -30,6 +30,7 @@ export interface Native {
     trains: number,
     byDf: number,
   ): SenderHandle | number;
+  releaseSender(sender: SenderHandle): number;
   tapOpen(name: string, oneOfSeveral: number): number;
   tapSteer(fd: number, on: number): number;
   tapReceive(batch: BatchHandle, fd: number): number;

@@ -1,14 +1,18 @@
-/** Frames or datagrams in the order they came, copied in and out; nothing is allocated once it is made. */
+/**
+ * Frames or datagrams in the order they came, copied in and out. Slots grow with the largest frame yet, as room for
+ * superframes in all of them is 17 MB, which most rings never need; else nothing is allocated once it is made.
+ */
 
 import type { Batch } from './batch.ts';
-import { FramePool, SLOT_BYTES } from './frame-pool.ts';
+import { SLOT_BYTES } from './frame-pool.ts';
 
 const CAPACITY = 256;
 /** Source address and port of a datagram. */
 const SOURCE = 5;
 
 export class FrameRing {
-  private readonly bytes = new FramePool(CAPACITY).bytes;
+  private slotBytes = 0;
+  private bytes = new Uint8Array(0);
   private readonly lengths = new Int32Array(CAPACITY);
   private readonly sources = new Int32Array(SOURCE * CAPACITY);
   private head = 0;
@@ -17,8 +21,9 @@ export class FrameRing {
   /** False: it is full, or the frame is larger than any slot. */
   push(bytes: Uint8Array, at: number, length: number, source?: Int32Array, port = 0): boolean {
     if (this.head - this.tail === CAPACITY || length > SLOT_BYTES) return false;
+    if (length > this.slotBytes) this.grow(length);
     const slot = this.head++ % CAPACITY;
-    copy(bytes, at, this.bytes, slot * SLOT_BYTES, length);
+    copy(bytes, at, this.bytes, slot * this.slotBytes, length);
     this.lengths[slot] = length;
     for (let i = 0; source && i < 4; i++) this.sources[SOURCE * slot + i] = source[i];
     this.sources[SOURCE * slot + 4] = port;
@@ -33,7 +38,7 @@ export class FrameRing {
   /** Takes the next frame out, as much of it as fits the room. */
   shift(room: Uint8Array, at: number, most: number): void {
     const slot = this.tail++ % CAPACITY;
-    copy(this.bytes, slot * SLOT_BYTES, room, at, Math.min(this.lengths[slot], most));
+    copy(this.bytes, slot * this.slotBytes, room, at, Math.min(this.lengths[slot], most));
   }
 
   /** Takes out what the batch has room for, as a port receives. */
@@ -54,6 +59,17 @@ export class FrameRing {
       this.shift(batch.pool.bytes, batch.offset(i), room);
     }
     return batch.count;
+  }
+
+  private grow(length: number): void {
+    const slotBytes = Math.min(Math.max(2 * this.slotBytes, length), SLOT_BYTES);
+    const bytes = new Uint8Array(CAPACITY * slotBytes);
+    for (let i = this.tail; i < this.head; i++) {
+      const slot = i % CAPACITY;
+      copy(this.bytes, slot * this.slotBytes, bytes, slot * slotBytes, this.lengths[slot]);
+    }
+    this.bytes = bytes;
+    this.slotBytes = slotBytes;
   }
 }
 
