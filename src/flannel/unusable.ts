@@ -12,7 +12,6 @@ export const REASONS = [
   'own subnet',
   'own address',
   'own mac',
-  'same mac',
 ] as const;
 
 export type Reason = (typeof REASONS)[number];
