@@ -193,7 +193,7 @@ describe('what the leases are judged by', () => {
     leases.judgeBy({ ...SELF, network: parseNetwork(`{"Network":"10.5.8.0/21",${BACKEND}}`) });
     expect(subnets()).toEqual(['10.5.9.0/24']);
     leases.judgeBy(SELF);
-    expect(subnets()).toEqual(['10.5.2.0/24', '10.5.9.0/24']);
+    expect(subnets()).toEqual(['10.5.9.0/24', '10.5.2.0/24']);
   });
 });
 
