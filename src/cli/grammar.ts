@@ -6,6 +6,9 @@
 /** A user's mistake: shown as a sentence, with the form. */
 export class UsageError extends Error {}
 
+/** Words that are right, but vtep cannot do it. */
+export class RefusedWord extends UsageError {}
+
 /** With the form of the verb whose words they were. */
 export class FormError extends UsageError {
   readonly form: string;
@@ -112,7 +115,7 @@ export function wrapped(form: string): string {
 /** A word that vtep cannot carry out: with the reason. */
 export function refused<T>(name: string, why: string, form = ''): Words<T> {
   const take = (): void => {
-    throw new UsageError(`"${name}" is refused: ${why}`);
+    throw new RefusedWord(`"${name}" is refused: ${why}`);
   };
   return { [name]: { form, take, hidden: true } };
 }

@@ -8,7 +8,7 @@ import type { LinkArgs } from '../control/protocol.ts';
 import { DEFAULT_RANGE } from '../io/source-ports.ts';
 import { MAX_VNI } from '../wire/vxlan.ts';
 import { DSCP } from './dscp.ts';
-import { Grammar, idle, refused, UsageError, type Word, type Words } from './grammar.ts';
+import { Grammar, idle, RefusedWord, refused, UsageError, type Word, type Words } from './grammar.ts';
 import { device, group, host, mac, oneOf, whole, zoned } from './values.ts';
 
 export interface LinkReading {
@@ -314,7 +314,7 @@ export function checkNew({ id, external, vnifilter }: LinkArgs): void {
     throw new UsageError(`the VNI is missing: id VNI, from 0 to ${MAX_VNI}`);
   }
   if (external && !vnifilter) {
-    throw new UsageError(
+    throw new RefusedWord(
       `"external" without "vnifilter" is refused: ${NO_METADATA}; with vnifilter, \`vtep vni add\` says which VLAN is which VNI`,
     );
   }

@@ -150,7 +150,7 @@ export class Daemon {
   private setLink(changes: LinkArgs): Promise<void> {
     return this.plane.inTurn(async () => {
       const held = this.named(changes.name);
-      await this.become(held, { ...held.args, ...changes }, changes);
+      await this.become(held, { ...held.args, ...leftFor(changes), ...changes }, changes);
     });
   }
 
@@ -316,4 +316,10 @@ function itemOf({ args, carried }: Held, stats: boolean): LinkItem {
     offloads: [...carried.offloads],
     ...(stats && { counters: { ...carried.counters(), ...carried.link.offloads() } }),
   };
+}
+
+/** A group and hosts exclude each other: what is named takes the other's place. */
+function leftFor({ group, remotes }: LinkArgs): Partial<LinkArgs> {
+  if (group) return { remotes: [] };
+  return remotes && remotes.length > 0 ? { group: null } : {};
 }

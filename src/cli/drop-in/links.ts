@@ -7,6 +7,7 @@ import { Refusal } from '../../control/refusal.ts';
 import { UsageError } from '../grammar.ts';
 import { checkNew, LINK_GRAMMAR } from '../link-words.ts';
 import { Daemon } from './daemon.ts';
+import { changesOf, checkLabel, checkWords, Misspoken } from './kernel-link.ts';
 import type { Meant } from './meant.ts';
 import * as real from './real.ts';
 import { HAND_OVER } from './shim.ts';
@@ -30,17 +31,22 @@ export interface Where {
   netns?: string;
 }
 
-function argsOf(name: string, words: readonly string[]): LinkArgs {
-  const args: LinkArgs = { name };
-  return LINK_GRAMMAR.read(words, { args, typed: true, running: false }, (word) => {
-    throw new UsageError(`vxlan: unknown command "${word}"?`);
-  }).args;
+function argsOf(name: string, given: readonly string[], isNew: boolean): LinkArgs {
+  // to iproute2 the unspecified address is none
+  const words = given.map((word) => (word === '0.0.0.0' || word === '::' ? 'any' : word));
+  const reading = { args: { name } as LinkArgs, typed: true, running: false };
+  const { args } = LINK_GRAMMAR.read(words, reading, (word) => {
+    throw new Misspoken(`vxlan: unknown command "${word}"?`);
+  });
+  checkWords(args, isNew);
+  return args;
 }
 
 /** As the kernel has it where nothing else is said. */
 export async function add(where: Where, { name, general, vxlan }: Of<'add'>): Promise<number> {
-  const args = argsOf(name ?? '', vxlan);
+  const args = argsOf(name ?? '', vxlan, true);
   checkNew(args);
+  checkLabel(args, [args.local, args.group, ...(args.remotes ?? [])]);
   if (args.dstport === undefined) process.stderr.write(NO_PORT);
   args.dstport ||= KERNEL_PORT;
   args.ageing ||= undefined;
@@ -60,12 +66,23 @@ async function addOnce(where: Where, given: LinkArgs, general: readonly string[]
   try {
     const args = given.name === '' ? { ...given, name: await firstFree(daemon) } : given;
     if (isThere(where, args.name)) throw new Refusal('EEXIST', `there is an interface ${args.name} already`);
-    await daemon.ask('link add', args);
+    await withDevice(where, args, () => daemon.ask('link add', args));
     const status = setGeneral(where, args.name, general);
     if (status !== 0) await daemon.ask('link del', { name: args.name });
     return status;
   } finally {
     daemon.close();
+  }
+}
+
+/** A device that is not there is iproute2's to miss. */
+async function withDevice<T>(where: Where, { dev }: LinkArgs, act: () => Promise<T>): Promise<T> {
+  try {
+    return await act();
+  } catch (error) {
+    if (dev && error instanceof Refusal && !isThere(where, dev))
+      throw new UsageError(`Cannot find device "${dev}"`);
+    throw error;
   }
 }
 
@@ -98,11 +115,8 @@ function setGeneral({ ip, netns }: Where, name: string, general: readonly string
 export async function change(where: Where, { name, general, vxlan }: Of<'change'>): Promise<number> {
   if (name === undefined) return HAND_OVER;
   return withOurs(where, name, async (daemon) => {
-    const args = argsOf(name, vxlan);
-    if (args.id !== undefined && args.id !== (await daemon.link(name))?.id) {
-      throw new Refusal('EOPNOTSUPP', `the VNI of ${name} stays what it is (EOPNOTSUPP)`);
-    }
-    await daemon.ask('link set', args);
+    const args = changesOf(argsOf(name, vxlan, false), await daemon.link(name));
+    await withDevice(where, args, () => daemon.ask('link set', args));
     return setGeneral(where, name, general);
   });
 }

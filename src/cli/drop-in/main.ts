@@ -7,10 +7,11 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { NoDaemon } from '../../control/client.ts';
 import { Refusal } from '../../control/refusal.ts';
-import { UsageError } from '../grammar.ts';
+import { RefusedWord, UsageError } from '../grammar.ts';
 import { batch } from './batch.ts';
 import { type CommandLine, type Tool, takeApart } from './command-line.ts';
 import { Daemon } from './daemon.ts';
+import { Misspoken } from './kernel-link.ts';
 import { meant } from './meant.ts';
 import { capture, run } from './real.ts';
 import { HAND_OVER, pathPastShims } from './shim.ts';
@@ -41,15 +42,14 @@ async function carryOut(tool: Tool, real: string, words: readonly string[]): Pro
   }
 }
 
-/** As iproute2 ends: with 2 where the kernel said no to `ip`, else with -1. */
+/** As iproute2 ends: with 2 where the kernel said no to `ip`, or would if it had no more than we; else with -1. */
 function complain(error: Error, { tool }: CommandLine): number {
-  if (error instanceof UsageError) {
+  const code = error instanceof RefusedWord ? 'EOPNOTSUPP' : error instanceof Refusal ? error.code : '';
+  if (error instanceof UsageError && code === '') {
     process.stderr.write(`Error: ${error.message}\n`);
-    return 255;
+    return error instanceof Misspoken ? 1 : 255;
   }
-  if (error instanceof Refusal && error.code in SAID) {
-    process.stderr.write(`RTNETLINK answers: ${SAID[error.code]}\n`);
-  }
+  if (code in SAID) process.stderr.write(`RTNETLINK answers: ${SAID[code]}\n`);
   process.stderr.write(`vtep: ${error.message}\n`);
   return error instanceof NoDaemon ? 1 : tool === 'ip' ? 2 : 255;
 }

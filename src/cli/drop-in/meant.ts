@@ -81,7 +81,7 @@ function beforeType(
 
 function linkChanged({ verb, rest }: CommandLine): Meant {
   const type = rest.indexOf('type');
-  const isNew = verb === 'add';
+  const isNew = verb === 'add' || verb === 'replace'; // the kernel replaces none that is there
   const { name, newName, general } = beforeType(type < 0 ? rest : rest.slice(0, type), isNew);
   if (type >= 0 && rest[type + 1] === 'vxlan') {
     return { kind: isNew ? 'add' : 'change', name, general, vxlan: rest.slice(type + 2) };

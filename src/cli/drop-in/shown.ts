@@ -55,9 +55,8 @@ export async function show(
     );
   } else {
     const ours = blocks(tuns?.out ?? '').filter((block) => links.has(nameOf(block)));
-    const all = [...blocks(real.out), ...ours].sort(
-      (a, b) => Number.parseInt(a, 10) - Number.parseInt(b, 10),
-    );
+    const all = [...blocks(real.out), ...ours];
+    if (!isBrief(line)) all.sort((a, b) => Number.parseInt(a, 10) - Number.parseInt(b, 10));
     process.stdout.write(all.map((block) => asVxlan(block, links)).join(''));
   }
   return status;
@@ -72,13 +71,17 @@ function isPretty({ options }: CommandLine): boolean {
   return options.some((option) => /^--?p(r|re|ret|rett|retty)?$/.test(option));
 }
 
-/** One device each: `7: vx0: <...`, and the lines below it. */
+function isBrief({ options }: CommandLine): boolean {
+  return options.some((option) => /^--?br(i|ie|ief)?$/.test(option));
+}
+
+/** One device each: `7: vx0: <...`, and the lines below it; brief: `vx0 UNKNOWN ...`. */
 function blocks(text: string): string[] {
-  return text === '' ? [] : text.split(/^(?=\d+: )/m);
+  return text === '' ? [] : text.split(/^(?=\S)/m);
 }
 
 function nameOf(block: string): string {
-  return /^\d+: ([^:@]+)/.exec(block)?.[1] ?? '';
+  return /^(?:\d+: )?([^:@\s]+)/.exec(block)?.[1] ?? '';
 }
 
 export function asVxlan(block: string, links: Links): string {
