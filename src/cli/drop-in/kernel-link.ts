@@ -25,10 +25,13 @@ export function checkWords(args: LinkArgs, isNew: boolean): void {
     throw new Misspoken('vxlan: missing virtual network identifier');
 }
 
-/** The kernel's, of a link that is made or changed. */
-export function checkLabel({ flowlabel }: LinkArgs, addresses: readonly (string | null | undefined)[]): void {
-  if (flowlabel && !addresses.some((ip) => ip && isIPv6(ip)))
+/** What is of one family only: the kernel refuses one of the other, and takes the other for nothing. */
+export function checkFamily(args: LinkArgs, before: Partial<LinkArgs> = {}): void {
+  const places = [args, before].flatMap(({ local, group, remotes = [] }) => [local, group, ...remotes]);
+  const ipv6 = places.some((ip) => ip && isIPv6(ip));
+  if (args.flowlabel && !ipv6)
     throw new Refusal('EINVAL', 'flowlabel is of IPv6: neither local nor remote is');
+  if (ipv6) delete args.udpcsum;
 }
 
 /** Those that the kernel changes as a link runs, and ours, of which it knows nothing. */
@@ -52,7 +55,7 @@ export function changesOf({ srcport, ...args }: LinkArgs, link: LinkItem | undef
       `${word} is not changed as a link runs, as with the kernel; \`vtep link set ${args.name} ${word} ...\` does`,
     );
   }
-  checkLabel(args, [args.local, ...(args.remotes ?? []), link?.local, link?.group, ...(link?.remotes ?? [])]);
+  checkFamily(args, link);
   return args;
 }
 

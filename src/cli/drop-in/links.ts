@@ -7,7 +7,7 @@ import { Refusal } from '../../control/refusal.ts';
 import { UsageError } from '../grammar.ts';
 import { checkNew, LINK_GRAMMAR } from '../link-words.ts';
 import { Daemon } from './daemon.ts';
-import { changesOf, checkLabel, checkWords, Misspoken } from './kernel-link.ts';
+import { changesOf, checkFamily, checkWords, Misspoken } from './kernel-link.ts';
 import type { Meant } from './meant.ts';
 import * as real from './real.ts';
 import { HAND_OVER } from './shim.ts';
@@ -46,7 +46,7 @@ function argsOf(name: string, given: readonly string[], isNew: boolean): LinkArg
 export async function add(where: Where, { name, general, vxlan }: Of<'add'>): Promise<number> {
   const args = argsOf(name ?? '', vxlan, true);
   checkNew(args);
-  checkLabel(args, [args.local, args.group, ...(args.remotes ?? [])]);
+  checkFamily(args);
   if (args.dstport === undefined) process.stderr.write(NO_PORT);
   args.dstport ||= KERNEL_PORT;
   args.ageing ||= undefined;

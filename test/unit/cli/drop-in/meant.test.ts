@@ -25,6 +25,7 @@ const LINES: [string, string, 'always'?][] = [
     'always',
   ],
   ['ip l a vx0 type vxlan id 1', 'add vx0', 'always'],
+  ['ip link replace vx0 type vxlan id 1', 'add vx0', 'always'],
   ['ip -n blue link add vx0 type vxlan id 1', 'add vx0', 'always'],
   ['ip -netns blue -j link add vx0 type vxlan id 1', 'add vx0', 'always'],
   ['ip link add type vxlan id 1', 'add undefined', 'always'],
