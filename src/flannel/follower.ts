@@ -100,6 +100,7 @@ export class Follower {
         this.heard();
         following.changes(changes);
       },
+      heard: () => this.heard(),
       ended: () => {
         this.watching = undefined;
         if (this.isStopped) return;

@@ -30,6 +30,8 @@ export type Change =
 export interface WatchListener {
   /** In order, each once. */
   changes(changes: readonly Change[]): void;
+  /** The registry was asked and answers, though nothing may have changed. */
+  heard?(): void;
   /** Nothing more comes, for whatever reason: read all of it again, then watch from there. Once; not after `stop`. */
   ended(reason: string): void;
 }

@@ -93,6 +93,7 @@ export class EtcdRegistry implements Registry {
       revision,
       {
         changes: (changes) => listener.changes(changes),
+        heard: () => listener.heard?.(),
         ended: (reason) => {
           this.watches.delete(inner);
           listener.ended(reason);

@@ -143,6 +143,7 @@ export class EtcdWatch implements Watching {
   private beatLater(): void {
     clearTimeout(this.timer);
     if (this.isOver) return;
+    this.listener.heard?.();
     // a thousand nodes that were started together need not ask together
     const later = this.times.beat * (0.8 + 0.4 * Math.random());
     this.timer = setTimeout(() => this.beat().catch((error) => this.fail(error)), later);
