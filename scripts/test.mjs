@@ -20,6 +20,8 @@ const PROGRAMS = {
   nft: 'nftables',
   setpriv: 'util-linux',
   capsh: 'libcap2-bin',
+  zsh: 'zsh',
+  fish: 'fish',
   etcd: 'etcd-server',
   openssl: 'openssl',
 };

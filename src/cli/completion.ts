@@ -23,9 +23,13 @@ _vtep() {
   found=("\${(@f)$(vtep completion words "\${(@)words[2,CURRENT]}" 2>/dev/null)}")
   [[ -n $found ]] && compadd -- $found || _files
 }
-compdef _vtep vtep
+[[ $funcstack[1] == _vtep ]] && _vtep || compdef _vtep vtep
 `,
-  fish: `complete -c vtep -f -a '(vtep completion words (commandline -opc)[2..-1] (commandline -ct) 2>/dev/null)'
+  fish: `function __vtep
+  set -l found (vtep completion words (commandline -opc)[2..-1] (commandline -ct) 2>/dev/null)
+  set -q found[1] && printf '%s\\n' $found || __fish_complete_path (commandline -ct)
+end
+complete -c vtep -f -a '(__vtep)'
 `,
 };
 

@@ -5,6 +5,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { COMPLETIONS } from '../support/completions.ts';
 import { type Answers, type FakeDaemon, fakeDaemon } from '../support/fake-daemon.ts';
 import { type Ended, MAIN, VtepProcess } from '../support/vtep-process.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -325,36 +326,7 @@ describe('completion', () => {
     return stdout.split('\n').filter((word) => word !== '');
   }
 
-  it.each<[string[], string[]]>([
-    [['li'], ['link']],
-    [
-      ['fdb', ''],
-      ['add', 'append', 'replace', 'delete', 'get', 'show', 'flush'],
-    ],
-    [['-j', 'fdb', 'ap'], ['append']],
-    [['-de'], ['-details']],
-    [
-      ['link', 'add', 'vx0', 'df', ''],
-      ['unset', 'set', 'inherit'],
-    ],
-    [['link', 'add', 'vx0', 'type', ''], ['vxlan']],
-    [['l', 's', 'vx0', 'inn'], ['innervlan']],
-    [['link', 'add', 'vx0', 'nole'], ['nolearning']],
-    [['link', 'add', 'vx0', 'srcport', '1', ''], []],
-    [['fdb', 'add', '02:00:00:00:00:01', 'dev', 'l'], ['lo']],
-    [['fdb', 'flush', 'dev', 'vx0', 'nop'], ['nopermanent']],
-    [['run', 'vx0', '--tra'], ['--transport']],
-    [
-      ['run', 'vx0', '--transport', ''],
-      ['native', 'dgram'],
-    ],
-    [['monitor', 'm'], ['miss']],
-    [
-      ['completion', ''],
-      ['bash', 'zsh', 'fish'],
-    ],
-    [['bogus', ''], []],
-  ])('%j', (words, expected) => {
+  it.each(COMPLETIONS)('%j', (words, expected) => {
     expect(complete(...words)).toEqual(expected);
   });
 
