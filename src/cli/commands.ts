@@ -9,6 +9,7 @@ export const COMMANDS: Readonly<Record<string, (words: string[], options: CliOpt
   config: async (words, options) => (await import('./config.ts')).config(words, options),
   reload: async (words, options) => (await import('./config.ts')).reload(words, options),
   run: async (words) => (await import('./run.ts')).run(words),
+  flannel: async (words, options) => (await import('./flannel.ts')).flannel(words, options),
   exec: async (words) => (await import('./exec.ts')).exec(words),
   completion: async (words) => (await import('./completion.ts')).completion(words),
   help: async (words) => (await import('./help.ts')).help(words),

@@ -75,9 +75,22 @@ async function following(before: readonly string[], begun: string): Promise<stri
 async function followingCommand(command: string, words: readonly string[]): Promise<string[]> {
   if (command === 'run') return followingWord((await import('./run-words.ts')).RUN_WORDS, words);
   if (command === 'daemon') return followingWord((await import('./daemon.ts')).DAEMON_WORDS, words);
+  if (command === 'flannel') return followingFlannel(words);
   if (command === 'completion') return Object.keys(SCRIPTS);
   if (command === 'config') return ['show', 'schema'];
   return command === 'help' ? Object.keys(OBJECTS).map((name) => name.split('|')[0]) : [];
+}
+
+/** Its options are spelled with two dashes; a value of one is completed as anywhere. */
+async function followingFlannel(words: readonly string[]): Promise<string[]> {
+  const { FLANNEL_WORDS } = await import('./flannel-words.ts');
+  const [verb = ''] = words;
+  if (Object.hasOwn(FLANNEL_WORDS, verb)) {
+    const table = FLANNEL_WORDS[verb as keyof typeof FLANNEL_WORDS].words;
+    const found = followingWord(table, words.slice(1));
+    return words.length === 0 ? ['init', 'status', 'leave', ...found] : found;
+  }
+  return followingWord(FLANNEL_WORDS[''].words, words);
 }
 
 function optionWords(): string[] {

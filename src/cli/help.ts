@@ -10,6 +10,7 @@ const OVERVIEW = `A userspace VXLAN data plane over TAP; its words are those of 
   vtep check [FILE]                       what is wrong with such a file, and where
   vtep reload [FILE]                      the daemon's file again, or another: all of it or nothing
   vtep config show|schema                 what runs as such a file; its JSON schema, for editors
+  vtep flannel [init|status|leave] ...    a node of a flannel network, whose nodes find each other in etcd
   vtep exec -- CMD...                     CMD, with \`ip\` and \`bridge\` taken over where links of vtep are meant
   vtep link  add|set|delete|show ...      links, as \`ip link ... type vxlan\`
   vtep fdb   add|append|replace|delete|get|show|flush ...
@@ -41,6 +42,7 @@ export async function help(about: string[]): Promise<number> {
 export async function helpText([first, ...words]: string[]): Promise<string> {
   if (first === undefined) return OVERVIEW;
   if (first === 'run') return (await import('./run-help.ts')).RUN_HELP;
+  if (first === 'flannel') return (await import('./flannel-help.ts')).flannelHelp(words[0]);
   if (first === 'daemon') return `${wrapped((await import('./daemon.ts')).DAEMON_FORM)}\n`;
   const object = await loadObject(first);
   if (!object) return OVERVIEW;

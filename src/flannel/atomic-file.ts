@@ -6,6 +6,7 @@ import {
   fsyncSync,
   mkdirSync,
   openSync,
+  readFileSync,
   renameSync,
   rmSync,
   writeSync,
@@ -31,5 +32,23 @@ export function writeAtomically(path: string, text: string): void {
   } catch (error) {
     rmSync(beside, { force: true });
     throw error;
+  }
+}
+
+/** `otherwise`: what follows from its not being written, for the sentence that is thrown then. */
+export function writeIfOther(path: string, text: string, otherwise: string): void {
+  if (textIn(path) === text) return;
+  try {
+    writeAtomically(path, text);
+  } catch (error) {
+    throw new Error(`${path} cannot be written: ${otherwise} (${(error as NodeJS.ErrnoException).code})`);
+  }
+}
+
+function textIn(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
   }
 }

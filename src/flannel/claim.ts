@@ -197,7 +197,10 @@ function valueIn(key: string, wish: Wish): string {
 }
 
 /** Of a lease of those subnets. */
-export function leaseValue({ ipv4, ipv6 }: Subnets, { network, ends }: Wish): string {
+export function leaseValue(
+  { ipv4, ipv6 }: Subnets,
+  { network, ends }: { readonly network: Pick<Network, 'vni'>; readonly ends: Ends },
+): string {
   return formatLease({
     vni: network.vni,
     ...(ipv4 && ends.ipv4 && { ipv4: ends.ipv4 }),

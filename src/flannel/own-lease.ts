@@ -280,11 +280,11 @@ export class OwnLease {
 }
 
 /** Of a node that does not run: each lease with our addresses and MACs. How many there were. */
-export async function giveBack(registry: Registry, network: Wish['network'], ends: Ends): Promise<number> {
+export async function giveBack(registry: Registry, vni: number, ends: Ends): Promise<number> {
   const { entries } = await registry.read();
   const ours = entries.filter(({ key, value }) => {
     const subnets = parseKey(key);
-    return subnets !== undefined && value === leaseValue(subnets, { network, ends });
+    return subnets !== undefined && value === leaseValue(subnets, { network: { vni }, ends });
   });
   const gone = await Promise.all(ours.map(({ key, revision }) => registry.remove(key, revision)));
   return gone.filter(Boolean).length;

@@ -483,7 +483,7 @@ describe('a lease is given back', () => {
     await world.put('10.5.9.0-24', valueBy(1));
     await world.put('10.5.10.0-24', valueBy(1, 'c6:d2:32:6f:8f:44'));
     await world.put('10.5.11.0-24', valueBy(2));
-    expect(await giveBack(world.store.registry(), NETWORK, endsOf(1))).toBe(1);
+    expect(await giveBack(world.store.registry(), NETWORK.vni, endsOf(1))).toBe(1);
     expect(Object.keys(world.entries())).toEqual(['10.5.10.0-24', '10.5.11.0-24']);
   });
 

@@ -1,0 +1,300 @@
+/**
+ * A node of a flannel network: follows the registry, keeps its own lease, and has this host made and programmed as that
+ * and the leases of the others ask.
+ *
+ *   registry ─▶ follower ─┬─▶ config ─▶ network ─┐
+ *                         ├─▶ own lease ─────────┼─▶ host: tunnels, bridge, masquerading; subnet file
+ *                         └─▶ leases of others ──┴─▶ host: peers
+ *
+ * Whatever fails is said once, tried again, and changes nothing of what was programmed before.
+ */
+
+import { resolve } from 'node:path';
+import type { Client } from '../control/client.ts';
+import type { Log } from '../control/log.ts';
+import { findDevice } from '../io/devices.ts';
+import { Ages } from './ages.ts';
+import { writeIfOther } from './atomic-file.ts';
+import { textOf } from './claim.ts';
+import type { Clock } from './clock.ts';
+import { Errand } from './errand.ts';
+import { type External, type ExternalWords, findExternal } from './external.ts';
+import { Follower } from './follower.ts';
+import { familiesOf } from './free-subnets.ts';
+import { Host, type HostSettings, type OwnEnd } from './host.ts';
+import { Leases } from './leases.ts';
+import { type Left, leave } from './leaving.ts';
+import { type Network, parseNetwork } from './network.ts';
+import { type NodeStatus, statusOf } from './node-status.ts';
+import { OwnLease } from './own-lease.ts';
+import type { Change, Registry, Snapshot } from './registry.ts';
+import { remember } from './remembered.ts';
+import { State } from './state.ts';
+import { FAMILIES, type Family, formatSubnet, type Subnets } from './subnet.ts';
+import { formatSubnetEnv, readSubnetEnv } from './subnet-env.ts';
+import { Troubles } from './troubles.ts';
+import { tunnelName } from './tunnel.ts';
+import type { Self } from './verdict.ts';
+
+export interface NodeOptions {
+  readonly registry: Registry;
+  /** To the daemon that carries the tunnels; `start`: one is started where none is. */
+  readonly connect: (start: boolean) => Promise<Client>;
+  /** Where the registry is, for a process that comes after this one. */
+  readonly words: unknown;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly external: ExternalWords;
+  /** A folder. */
+  readonly state: string;
+  readonly subnetFile: string;
+  readonly ipMasq: boolean;
+  readonly bridge?: string;
+  /** In seconds: of our lease, and how long before its end it is renewed. */
+  readonly leaseTtl: number;
+  readonly renewMargin: number;
+  readonly forceNew: boolean;
+  /** Once, when all is made and the peers of that moment are programmed: a sentence. */
+  readonly ready: (sentence: string) => void;
+}
+
+/** What failed is tried again after a second, then later and later; without a failure all is looked at every minute. */
+const FIRST_MS = 1000;
+const EVERY_MS = 60_000;
+
+const NO_SUBNET_FILE = 'containers will not find their subnet';
+
+export class FlannelNode {
+  private readonly options: NodeOptions;
+  private readonly troubles: Troubles;
+  private readonly follower: Follower;
+  private readonly own: OwnLease;
+  private readonly leases: Leases;
+  private readonly host: Host;
+  private readonly state: State;
+  private readonly settling: Errand;
+  private readonly ages: Ages;
+  /** What was read last, until it is settled. */
+  private snapshot: Snapshot | undefined;
+  private network: Network | undefined;
+  private external: External | undefined;
+  /** What the host was told to be. */
+  private settings: HostSettings | undefined;
+  /** What the leases of others are judged by. */
+  private judgedBy = '';
+  private isReady = false;
+  private programming: NodeJS.Immediate | undefined;
+
+  constructor(options: NodeOptions) {
+    const { registry, connect, clock, log, state, subnetFile } = options;
+    this.options = options;
+    this.troubles = new Troubles(log);
+    this.state = new State(state, log);
+    this.host = new Host({ connect: () => connect(true), clock, say: log });
+    this.leases = new Leases(log);
+    this.ages = new Ages(clock);
+    this.settling = new Errand({ clock, work: () => this.settle(), first: FIRST_MS, every: EVERY_MS });
+    this.own = new OwnLease({
+      registry,
+      clock,
+      log,
+      ttl: options.leaseTtl,
+      margin: options.renewMargin,
+      previous: readSubnetEnv(subnetFile),
+      forceNew: options.forceNew,
+      changed: () => this.settling.soon(),
+    });
+    this.follower = new Follower({
+      registry,
+      clock,
+      say: log,
+      following: { snapshot: (all) => this.begin(all), changes: (some) => this.observe(some) },
+    });
+  }
+
+  start(): void {
+    this.follower.start();
+  }
+
+  /** All that was programmed stays, and the lease too. */
+  async stop(): Promise<void> {
+    this.follower.stop();
+    this.own.stop();
+    await this.settling.stop();
+    await this.host.stop();
+    this.options.registry.close();
+  }
+
+  /** The lease is given back, and what was made is taken down. */
+  async leave(): Promise<Left> {
+    const { connect, clock, subnetFile } = this.options;
+    this.follower.stop();
+    await this.settling.stop();
+    await this.host.stop();
+    const giveBack = () => this.own.release();
+    return leave({ giveBack, connect: () => connect(false), clock, subnetFile });
+  }
+
+  status(): NodeStatus {
+    const { follower, own, network, external, troubles } = this;
+    const { registry, clock } = this.options;
+    return statusOf({
+      registry: { name: registry.name, heard: follower.lastContact, away: follower.away },
+      own: own.status(),
+      network,
+      external,
+      reports: this.host.report(),
+      settings: this.settings,
+      peers: this.leases,
+      ages: this.ages,
+      now: clock.now(),
+      problems: troubles.list(),
+    });
+  }
+
+  private begin(snapshot: Snapshot): void {
+    this.ages.begin(snapshot.entries);
+    this.snapshot = snapshot;
+    this.leases.replace(snapshot);
+    this.settling.soon();
+  }
+
+  private observe(changes: readonly Change[]): void {
+    this.ages.observe(changes);
+    const hasOthers = this.leases.apply(changes);
+    this.own.observe(changes);
+    // with another config all is looked at from its beginning
+    if (changes.some(({ what }) => what === 'config')) this.follower.again();
+    else if (hasOthers) this.program();
+  }
+
+  /** True: all is as it should be. Our lease is tried again by itself. */
+  private async settle(): Promise<boolean> {
+    const { snapshot } = this;
+    if (snapshot) this.readConfig(snapshot.config);
+    const { network } = this;
+    if (!network) return true;
+    const isSeen = await this.troubles.guard('the interface to the other nodes', () => this.look(network));
+    const { external } = this;
+    if (!external) return false;
+    if (snapshot) await this.own.settle(snapshot, { network, ends: this.endsOf(network, external) });
+    if (this.snapshot === snapshot) this.snapshot = undefined;
+    await this.troubles.guard('the state folder', () => this.remember(network, external));
+    const { subnets } = this.own;
+    if (!subnets) return isSeen;
+    this.judge({ network, subnets, ends: this.endsOf(network, external) });
+    const isMade = await this.make(network, external, subnets);
+    return isSeen && isMade;
+  }
+
+  /** One that cannot be used changes nothing: what there was stays. */
+  private readConfig(text: string | undefined): void {
+    const what = 'the config of the network';
+    const { name } = this.options.registry;
+    try {
+      if (text === undefined) {
+        throw new Error(`${name} has no config of a network: \`vtep flannel init\` writes one`);
+      }
+      this.network = parseNetwork(text);
+      this.troubles.over(what);
+    } catch (error) {
+      const stays = this.network ? 'the one before stays in force' : 'it is waited for';
+      this.troubles.begin(what, `${(error as Error).message}; ${stays}`);
+    }
+  }
+
+  /** Another address of ours is another lease. */
+  private look(network: Network): void {
+    const before = this.external;
+    this.external = findExternal(this.options.external, familiesOf(network));
+    const isOther = JSON.stringify(before) !== JSON.stringify(this.external);
+    if (before && isOther && !this.snapshot) this.follower.again();
+  }
+
+  private endsOf(network: Network, external: External) {
+    const ends = familiesOf(network).map((family) => {
+      const device = tunnelName(network.vni, family === 'ipv6');
+      const mac = this.state.macOf(device, findDevice(device)?.mac);
+      return [family, { publicIp: external[family]?.publicIp, mac }];
+    });
+    return Object.fromEntries(ends) as { [F in Family]?: { publicIp: string; mac: string } };
+  }
+
+  private judge(self: Self): void {
+    const text = JSON.stringify(self, (_, value) => (typeof value === 'bigint' ? `${value}` : value));
+    if (text === this.judgedBy) return;
+    this.judgedBy = text;
+    this.leases.judgeBy(self);
+  }
+
+  /** For a process that comes after this one. */
+  private remember(network: Network, external: External): void {
+    const { state, subnetFile, words } = this.options;
+    const { vni } = network;
+    remember(state, { words, subnetFile: resolve(subnetFile), vni, ends: this.endsOf(network, external) });
+  }
+
+  private async make(network: Network, external: External, subnets: Subnets): Promise<boolean> {
+    const { bridge, ipMasq, subnetFile } = this.options;
+    const settings = this.settingsOf(network, external, subnets);
+    const { troubles, host } = this;
+    if (JSON.stringify(settings) !== JSON.stringify(this.settings)) {
+      this.settings = settings;
+      const isDone = await troubles.guard('the tunnel', () => host.become(settings));
+      if (!isDone) this.settings = undefined;
+    }
+    this.programNow();
+    const env = formatSubnetEnv(network, subnets, host.mtu, ipMasq);
+    const parts = [
+      this.settings !== undefined,
+      await troubles.guard('the subnet file', () => writeIfOther(subnetFile, env, NO_SUBNET_FILE)),
+      bridge === undefined || (await troubles.guard('the bridge', () => host.ensureBridge())),
+      !ipMasq || (await troubles.guard('masquerading', () => host.ensureMasquerade())),
+    ];
+    await host.idle();
+    const isAway = Object.values(host.report()).some((report) => report.away !== undefined);
+    const isMade = parts.every(Boolean) && !isAway;
+    if (isMade && !this.isReady) this.sayReady(external, subnets);
+    return isMade;
+  }
+
+  private sayReady(external: External, subnets: Subnets): void {
+    this.isReady = true;
+    const { peers } = this.status();
+    const devices = Object.values(this.host.report()).map(({ device }) => device);
+    this.options.ready(
+      `${textOf(subnets)} on ${devices.join(' and ')} over ${external.name}, ${peers.length} peer${peers.length === 1 ? '' : 's'}`,
+    );
+  }
+
+  /** Changes of one moment are one piece of work. */
+  private program(): void {
+    this.programming ??= setImmediate(() => {
+      this.programming = undefined;
+      this.programNow();
+    });
+  }
+
+  private programNow(): void {
+    if (!this.settings) return;
+    for (const family of FAMILIES) this.host.want(family, this.leases.peers(family));
+  }
+
+  private settingsOf(network: Network, external: External, subnets: Subnets): HostSettings {
+    const { vni, port, learning, directRouting } = network;
+    const macs = this.endsOf(network, external);
+    const ends = familiesOf(network).flatMap((family): [Family, OwnEnd][] => {
+      const [pool, subnet, end] = [network[family], subnets[family], external[family]];
+      if (!pool || !subnet || !end) return [];
+      const texts = { network: formatSubnet(pool.network), subnet: formatSubnet(subnet) };
+      return [[family, { ...texts, local: end.local, mac: macs[family]?.mac ?? '' }]];
+    });
+    return {
+      ...{ vni, port, learning, directRouting },
+      external: { name: external.name, mtu: network.mtu ?? external.mtu },
+      ...Object.fromEntries(ends),
+      bridge: this.options.bridge,
+      masquerade: this.options.ipMasq,
+    };
+  }
+}
