@@ -2,8 +2,8 @@
 
 import { DEFAULT_SETTINGS, Link } from '../dist/control/link.js';
 import { flushInbound, flushOutbound } from '../dist/datapath/datapath.js';
-import { decap } from '../dist/datapath/decap.js';
-import { encap } from '../dist/datapath/encap.js';
+import { makeDecap } from '../dist/datapath/decap.js';
+import { makeEncap } from '../dist/datapath/encap.js';
 import { Batch } from '../dist/memory/batch.js';
 import { FramePool, HEADROOM } from '../dist/memory/frame-pool.js';
 import { FDB_FLAG } from '../dist/tables/fdb.js';
@@ -76,9 +76,10 @@ function encapRow(streams, { entries = false, copies = 1 }) {
   for (let i = 1; i <= copies; i++) link.fdb.append({ mac: '00:00:00:00:00:00', dst: `10.9.0.${i}` });
   for (let i = 0; entries && !isMissing(i); i++) link.fdb.add({ mac: macOf(i), dst: `10.8.0.${i & 15}` });
   const receive = receiver(made, FRAME_BYTES);
+  const carry = makeEncap(path, batch);
   const run = () => {
     receive();
-    encap(path, batch, LINK, NOW);
+    carry(LINK, NOW);
     flush(path);
   };
   return { frames: BATCH, port, run };
@@ -98,9 +99,10 @@ function decapRow(streams, vni) {
   const { port, path, batch } = made;
   putHeaders(made, vni);
   const receive = receiver(made, FRAME_BYTES + VXLAN);
+  const carry = makeDecap(path, batch);
   const run = () => {
     receive();
-    decap(path, batch, ENDPOINT, NOW);
+    carry(ENDPOINT, NOW);
     flush(path);
   };
   return { frames: BATCH, port, run };
@@ -113,6 +115,7 @@ function learnRow(streams) {
   const { table } = tables.fdb;
   putHeaders(made, 42);
   const words = new Int32Array(pool.bytes.buffer);
+  const carry = makeDecap(path, batch);
   let learned = 0;
   const run = () => {
     if (learned % table.capacity === 0) wipe(table);
@@ -121,7 +124,7 @@ function learnRow(streams) {
       batch.length[i] = FRAME_BYTES + VXLAN;
     }
     batch.count = BATCH;
-    decap(path, batch, ENDPOINT, NOW);
+    carry(ENDPOINT, NOW);
     flush(path);
     tables.events.drain(nobody);
   };
@@ -143,6 +146,7 @@ function proxyRow(streams) {
   for (let i = 0; !isMissing(i); i++) link.neighbors.replace({ ip: `10.0.0.${i}`, mac: macOf(i) });
   const request = new Int32Array(new Uint8Array(ARP_REQUEST).buffer);
   const words = new Int32Array(pool.bytes.buffer);
+  const carry = makeEncap(path, batch);
   let position = 0;
   const run = () => {
     for (let i = 0; i < BATCH; i++) {
@@ -153,7 +157,7 @@ function proxyRow(streams) {
       batch.length[i] = 60;
     }
     batch.count = BATCH;
-    encap(path, batch, LINK, NOW);
+    carry(LINK, NOW);
     flush(path);
     tables.events.drain(nobody);
   };

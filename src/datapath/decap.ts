@@ -22,6 +22,8 @@ import { snoop } from './proxy.ts';
 // Bound once: what is reached through an import is looked at again for every frame, a name in COUNTER even looked up.
 const { rxFrames: RX_FRAMES, rxBytes: RX_BYTES } = COUNTER;
 const UNKNOWN_VNI = COUNTER['unknown-vni'];
+const DATAGRAM_SHORT = COUNTER['datagram-short'];
+const NO_VNI_FLAG = COUNTER['no-vni-flag'];
 const { HEADER_LENGTH, hasVni, hasReservedBits, readVni } = vxlan;
 const { isGroup, readSourceHigh, readSourceLow, readType } = ethernet;
 const { isTag } = vlan;
@@ -30,93 +32,85 @@ const UNTAGGED = LINK_FLAG.stripTags | LINK_FLAG.dropTags;
 const { learned: LEARNED, sticky: STICKY } = FDB_FLAG;
 const SHORTEST = HEADER_LENGTH + ethernet.HEADER_LENGTH;
 
-export function decap(path: Datapath, batch: Batch, endpoint: number, now: number): void {
-  const { links, counters } = path.tables;
+/** Carries the datagrams of the batch, which came in at `endpoint` (`tables/links.ts`). */
+export type Decap = (endpoint: number, now: number) => void;
+
+/** One journey for each worker, over its own tables and batch: `makeEncap` says why. */
+export function makeDecap(path: Datapath, batch: Batch): Decap {
+  const { inbound, tables } = path;
+  const { links, counters, own, fdb, remotes } = tables;
   const { view } = batch.pool;
-  const { length } = batch;
-  let vni = -1;
-  let link = 0;
-  for (let i = 0; i < batch.count; i++) {
-    const at = batch.offset(i);
-    if (length[i] < SHORTEST) counters.add(0, COUNTER['datagram-short'], 1);
-    else if (!hasVni(view, at)) counters.add(0, COUNTER['no-vni-flag'], 1);
-    else {
-      // a batch seldom has more than a few of them
-      if (vni !== readVni(view, at)) {
-        vni = readVni(view, at);
-        link = links.find(endpoint, vni);
+  const { slot, start, length, from0, from1, from2, from3, fromPort, tos, vnet } = batch;
+
+  function decap(endpoint: number, now: number): void {
+    const { count } = batch;
+    let vni = -1;
+    let link = 0;
+    for (let i = 0; i < count; i++) {
+      const at = batch.offset(i);
+      if (length[i] < SHORTEST) counters.add(0, DATAGRAM_SHORT, 1);
+      else if (!hasVni(view, at)) counters.add(0, NO_VNI_FLAG, 1);
+      else {
+        // a batch seldom has more than a few of them
+        if (vni !== readVni(view, at)) {
+          vni = readVni(view, at);
+          link = links.find(endpoint, vni);
+        }
+        if (link === 0) counters.add(0, UNKNOWN_VNI, 1);
+        else deliver(i, at, link, now);
       }
-      if (link === 0) counters.add(0, UNKNOWN_VNI, 1);
-      else deliver(path, batch, i, link, now);
     }
   }
-}
 
-function deliver(path: Datapath, batch: Batch, i: number, link: number, now: number): void {
-  const { inbound, tables } = path;
-  const { links, counters } = tables;
-  const { view } = batch.pool;
-  const at = batch.offset(i);
-  const flags = links.flags(link);
-  if (hasReservedBits(view, at)) {
-    if (flags & STRICT_RESERVED) return counters.add(link, COUNTER['reserved-bits'], 1);
-    counters.add(link, COUNTER['reserved-bits-ignored'], 1);
+  function deliver(i: number, at: number, link: number, now: number): void {
+    const flags = links.flags(link);
+    if (hasReservedBits(view, at)) {
+      if (flags & STRICT_RESERVED) return counters.add(link, COUNTER['reserved-bits'], 1);
+      counters.add(link, COUNTER['reserved-bits-ignored'], 1);
+    }
+    const isOwn = own.isOwn(from0[i], from1[i], from2[i], from3[i], fromPort[i]);
+    if (isOwn) return counters.add(link, COUNTER['own-datagram'], 1);
+
+    const frame = at + HEADER_LENGTH;
+    if (flags & UNTAGGED && isTag(readType(view, frame))) return counters.add(link, COUNTER['inner-vlan'], 1);
+    const refusal = checkSource(i, frame, link, flags, now);
+    if (refusal >= 0) return counters.add(link, refusal, 1);
+    const bytes = length[i] - HEADER_LENGTH;
+    // ECT(1) and CE: the marks that change what is inside
+    if ((tos[i] & 1) !== 0 && !ecn.decapsulate(view, frame, bytes, tos[i])) {
+      return counters.add(link, COUNTER.congested, 1);
+    }
+    if (flags & SUPPRESS) snoop(path, view, frame, bytes, link, now);
+
+    counters.add(link, RX_FRAMES, 1);
+    counters.add(link, RX_BYTES, bytes);
+    if (inbound.count === inbound.capacity) flushInbound(path);
+    const item = inbound.queue(slot[i], start[i] + HEADER_LENGTH, bytes, link, 0);
+    if (vnet[3 * i] !== 0) batch.copyVnet(i, inbound, item);
   }
-  const own = tables.own.isOwn(
-    batch.from0[i],
-    batch.from1[i],
-    batch.from2[i],
-    batch.from3[i],
-    batch.fromPort[i],
-  );
-  if (own) return counters.add(link, COUNTER['own-datagram'], 1);
 
-  const frame = at + HEADER_LENGTH;
-  if (flags & UNTAGGED && isTag(readType(view, frame))) return counters.add(link, COUNTER['inner-vlan'], 1);
-  const refusal = checkSource(path, batch, i, frame, link, now);
-  if (refusal >= 0) return counters.add(link, refusal, 1);
-  const length = batch.length[i] - HEADER_LENGTH;
-  // ECT(1) and CE: the marks that change what is inside
-  if ((batch.tos[i] & 1) !== 0 && !ecn.decapsulate(view, frame, length, batch.tos[i])) {
-    return counters.add(link, COUNTER.congested, 1);
-  }
-  if (flags & SUPPRESS) snoop(path, view, frame, length, link, now);
-
-  counters.add(link, RX_FRAMES, 1);
-  counters.add(link, RX_BYTES, length);
-  if (inbound.count === inbound.capacity) flushInbound(path);
-  const item = inbound.queue(batch.slot[i], batch.start[i] + HEADER_LENGTH, length, link, 0);
-  if (batch.vnet[3 * i] !== 0) batch.copyVnet(i, inbound, item);
-}
-
-/** The drop reason of a source that is not believed, or -1; learns one that is. */
-function checkSource(
-  path: Datapath,
-  batch: Batch,
-  i: number,
-  frame: number,
-  link: number,
-  now: number,
-): number {
-  const { links, fdb, remotes } = path.tables;
-  const { view } = batch.pool;
-  const high = readSourceHigh(view, frame);
-  const low = readSourceLow(view, frame);
-  if (isGroup(high) || (high === 0 && low === 0)) return COUNTER['bad-source-mac'];
-  if (high === links.macHigh(link) && low === links.macLow(link)) return COUNTER['own-mac'];
-  if (!(links.flags(link) & LEARNING)) return -1;
-  const known = fdb.lookUpSource(link, high, low);
-  if (known < 0) {
-    learn(path, batch, i, high, low, link, now);
+  /** The drop reason of a source that is not believed, or -1; learns one that is. */
+  function checkSource(i: number, frame: number, link: number, flags: number, now: number): number {
+    const high = readSourceHigh(view, frame);
+    const low = readSourceLow(view, frame);
+    if (isGroup(high) || (high === 0 && low === 0)) return COUNTER['bad-source-mac'];
+    if (high === links.macHigh(link) && low === links.macLow(link)) return COUNTER['own-mac'];
+    if (!(flags & LEARNING)) return -1;
+    const known = fdb.lookUpSource(link, high, low);
+    if (known < 0) {
+      learn(path, batch, i, high, low, link, now);
+      return -1;
+    }
+    if (remotes.hasAddress(known >>> 8, from0[i], from1[i], from2[i], from3[i])) {
+      fdb.confirmSource(now);
+      return -1;
+    }
+    if (!(known & LEARNED)) return COUNTER['static-mac-elsewhere'];
+    if (!(known & STICKY)) move(path, batch, i, high, low, link, now, known >>> 8);
     return -1;
   }
-  if (remotes.hasAddress(known >>> 8, batch.from0[i], batch.from1[i], batch.from2[i], batch.from3[i])) {
-    fdb.confirmSource(now);
-    return -1;
-  }
-  if (!(known & LEARNED)) return COUNTER['static-mac-elsewhere'];
-  if (!(known & STICKY)) move(path, batch, i, high, low, link, now, known >>> 8);
-  return -1;
+
+  return decap;
 }
 
 function learn(

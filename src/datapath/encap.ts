@@ -37,42 +37,79 @@ const WISHES = PROXIES | UNTAGGED | SHORT_CIRCUIT;
 /** Constants for the compiler: a look-up by name would cost as much as the table's. */
 const { flooded: FLOODED, txFrames: TX_FRAMES, txBytes: TX_BYTES } = COUNTER;
 const NO_BUFFERS = COUNTER['no-buffers'];
+const SENT = REMOTE_TX_FRAMES;
+const NO_ENTRY = NOWHERE;
 
-/** The items `from` up to `to`, all of one link. */
-export function encap(
-  path: Datapath,
-  batch: Batch,
-  link: number,
-  now: number,
-  from = 0,
-  to = batch.count,
-): void {
-  const { counters, fdb, links, remotes } = path.tables;
-  const { length, vnet } = batch;
+/** Carries the items `from` up to `to` of the batch, all of one link. */
+export type Encap = (link: number, now: number, from?: number, to?: number) => void;
+
+/**
+ * One journey for each worker, over its own tables and batch. A closure: V8 compiles it for these very arrays, whose
+ * places and lengths then stand in the machine code, where parameters would be asked for them for every frame.
+ */
+export function makeEncap(path: Datapath, batch: Batch): Encap {
+  const { outbound, tables } = path;
+  const { counters, fdb, floods, links, remotes } = tables;
   const { view } = batch.pool;
-  const wishes = links.flags(link) & WISHES;
-  const longest = longestFrame(links.pathMtu(link));
-  let bytes = 0;
-  for (let i = from; i < to; i++) {
-    bytes += length[i];
-    if (wishes !== 0 && endsHere(path, batch, i, link, longest, now)) continue;
-    const isWrong =
-      vnet[3 * i] !== 0 ? !isFit(batch, i, longest) : length[i] > longest || length[i] < SHORTEST;
-    if (isWrong) {
-      refuse(path, batch, i, link, longest, now);
-      continue;
+  const { slot, start, length, vnet } = batch;
+
+  function encap(link: number, now: number, from = 0, to = batch.count): void {
+    const wishes = links.flags(link) & WISHES;
+    const longest = longestFrame(links.pathMtu(link));
+    let bytes = 0;
+    for (let i = from; i < to; i++) {
+      bytes += length[i];
+      if (wishes !== 0 && endsHere(path, batch, i, link, longest, now)) continue;
+      const isWrong =
+        vnet[3 * i] !== 0 ? !isFit(batch, i, longest) : length[i] > longest || length[i] < SHORTEST;
+      if (isWrong) {
+        refuse(path, batch, i, link, longest, now);
+        continue;
+      }
+      const at = batch.offset(i);
+      const remote = fdb.lookUp(link, readDestinationHigh(view, at), readDestinationLow(view, at), now);
+      const hash = hashFlow(view, at, length[i]);
+      if (remote >= 0) {
+        writeHeader(view, at - HEADER_LENGTH, remotes.vni(remote));
+        queue(i, remote, hash);
+      } else flood(i, link, remote === NO_ENTRY ? link : ~remote, hash);
     }
-    const at = batch.offset(i);
-    const remote = fdb.lookUp(link, readDestinationHigh(view, at), readDestinationLow(view, at), now);
-    const hash = hashFlow(view, at, length[i]);
-    if (remote >= 0) {
-      writeHeader(view, at - HEADER_LENGTH, remotes.vni(remote));
-      queue(path, batch, i, remote, hash);
-    } else flood(path, batch, i, link, remote === NOWHERE ? link : ~remote, hash);
+    if (wishes & UNTAGGED) batch.rewind(from, to);
+    counters.add(link, TX_FRAMES, to - from);
+    counters.add(link, TX_BYTES, bytes);
   }
-  if (wishes & UNTAGGED) batch.rewind(from, to);
-  counters.add(link, TX_FRAMES, to - from);
-  counters.add(link, TX_BYTES, bytes);
+
+  /** A copy to each remote of a list, all of them of the one slot. */
+  function flood(i: number, link: number, list: number, hash: number): void {
+    const header = batch.offset(i) - HEADER_LENGTH;
+    const head = floods.head(list);
+    const copies = floods.arena[head];
+    if (copies === 0) return miss(path, batch, i, link);
+    counters.add(link, FLOODED, 1);
+    let vni = -1;
+    for (let k = 1; k <= copies; k++) {
+      const remote = floods.arena[head + k];
+      const its = remotes.vni(remote);
+      if (vni !== its) {
+        // the copies that are queued have the VNI of those before in their one slot: they leave first
+        if (vni >= 0 && !flushOutbound(path)) return counters.add(link, NO_BUFFERS, copies - k + 1);
+        writeHeader(view, header, its);
+        vni = its;
+      }
+      queue(i, remote, hash);
+    }
+  }
+
+  function queue(i: number, remote: number, hash: number): void {
+    if (outbound.count === outbound.capacity && !flushOutbound(path)) {
+      return counters.add(remotes.link(remote), NO_BUFFERS, 1);
+    }
+    remotes.count(remote, SENT, 1);
+    const item = outbound.queue(slot[i], start[i] - HEADER_LENGTH, length[i] + HEADER_LENGTH, remote, hash);
+    if (vnet[3 * i] !== 0) batch.copyVnet(i, outbound, item);
+  }
+
+  return encap;
 }
 
 const longestFrame = (pathMtu: number): number =>
@@ -119,29 +156,6 @@ function refuse(path: Datapath, batch: Batch, i: number, link: number, longest: 
   else tellTooBig(path, batch, i, link, longest - ethernet.HEADER_LENGTH, now);
 }
 
-/** A copy to each remote of a list, all of them of the one slot. */
-function flood(path: Datapath, batch: Batch, i: number, link: number, list: number, hash: number): void {
-  const { remotes, floods, counters } = path.tables;
-  const { view } = batch.pool;
-  const header = batch.offset(i) - HEADER_LENGTH;
-  const head = floods.head(list);
-  const copies = floods.arena[head];
-  if (copies === 0) return miss(path, batch, i, link);
-  counters.add(link, FLOODED, 1);
-  let vni = -1;
-  for (let k = 1; k <= copies; k++) {
-    const remote = floods.arena[head + k];
-    const its = remotes.vni(remote);
-    if (vni !== its) {
-      // the copies that are queued have the VNI of those before in their one slot: they leave first
-      if (vni >= 0 && !flushOutbound(path)) return counters.add(link, NO_BUFFERS, copies - k + 1);
-      writeHeader(view, header, its);
-      vni = its;
-    }
-    queue(path, batch, i, remote, hash);
-  }
-}
-
 function miss(path: Datapath, batch: Batch, i: number, link: number): void {
   const { counters, events, links } = path.tables;
   const { view } = batch.pool;
@@ -156,15 +170,4 @@ function miss(path: Datapath, batch: Batch, i: number, link: number): void {
 /** A checksum alone is finished when the frame is read: what still has flags must be one to be cut. */
 function isSuperframe(offload: number): boolean {
   return (offload & 0xff00) !== 0;
-}
-
-function queue(path: Datapath, batch: Batch, i: number, remote: number, hash: number): void {
-  const { outbound, tables } = path;
-  if (outbound.count === outbound.capacity && !flushOutbound(path)) {
-    return tables.counters.add(tables.remotes.link(remote), COUNTER['no-buffers'], 1);
-  }
-  tables.remotes.count(remote, REMOTE_TX_FRAMES, 1);
-  const start = batch.start[i] - HEADER_LENGTH;
-  const item = outbound.queue(batch.slot[i], start, batch.length[i] + HEADER_LENGTH, remote, hash);
-  if (batch.vnet[3 * i] !== 0) batch.copyVnet(i, outbound, item);
 }

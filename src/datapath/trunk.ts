@@ -9,7 +9,7 @@ import { COUNTER } from '../tables/counters.ts';
 import * as ethernet from '../wire/ethernet.ts';
 import * as vlan from '../wire/vlan.ts';
 import { type Datapath, NO_VLAN } from './datapath.ts';
-import { encap } from './encap.ts';
+import type { Encap } from './encap.ts';
 import { takeOff } from './inner-vlan.ts';
 
 const { HEADER_LENGTH, TYPE_OFFSET, TYPE_VLAN } = ethernet;
@@ -21,6 +21,7 @@ const UNKNOWN_VLAN = COUNTER['unknown-vlan'];
  * has only a priority. Frames of one VLAN that follow each other leave together.
  */
 export function encapTagged(
+  encap: Encap,
   path: Datapath,
   batch: Batch,
   trunk: number,
@@ -36,7 +37,7 @@ export function encapTagged(
       if (next !== link) break;
     }
     if (link === 0) path.tables.counters.add(trunk, UNKNOWN_VLAN, to - from);
-    else encap(path, batch, link, now, from, to);
+    else encap(link, now, from, to);
     from = to;
   }
   batch.rewind(0, count);

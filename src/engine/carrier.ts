@@ -4,8 +4,8 @@
  */
 
 import { type Datapath, flushInbound, flushOutbound } from '../datapath/datapath.ts';
-import { decap } from '../datapath/decap.ts';
-import { encap } from '../datapath/encap.ts';
+import { type Decap, makeDecap } from '../datapath/decap.ts';
+import { type Encap, makeEncap } from '../datapath/encap.ts';
 import { encapTagged, TaggedTap } from '../datapath/trunk.ts';
 import type { Port, Receiver, Transmitter, UnderlayTransmitter } from '../io/port.ts';
 import { Batch } from '../memory/batch.ts';
@@ -37,6 +37,8 @@ export class Carrier {
   private readonly vlans: (Int32Array | undefined)[] = [undefined];
   private readonly fromTap: Batch;
   private readonly fromUdp: Batch;
+  private readonly encap: Encap;
+  private readonly decap: Decap;
 
   constructor(tables: Tables, batch = BATCH) {
     const pool = new FramePool(2 * batch);
@@ -44,6 +46,8 @@ export class Carrier {
     this.fromUdp = Batch.receiving(pool, batch, batch, Math.max(batch, QUEUE));
     const outbound = new Batch(pool, QUEUE);
     this.path = { tables, taps: this.taps, udp: NOWHERE, outbound, inbound: new Batch(pool, QUEUE) };
+    this.encap = makeEncap(this.path, this.fromTap);
+    this.decap = makeDecap(this.path, this.fromUdp);
   }
 
   /** From now on the link's frames are carried; `udp` is bound, and may send for other links too. */
@@ -84,8 +88,8 @@ export class Carrier {
     if (path.outbound.count > 0 || this.sources[link].receive(fromTap) === 0) return 0;
     path.udp = this.senders[link];
     const vlans = this.vlans[link];
-    if (vlans) encapTagged(path, fromTap, link, vlans, now);
-    else encap(path, fromTap, link, now);
+    if (vlans) encapTagged(this.encap, path, fromTap, link, vlans, now);
+    else this.encap(link, now);
     this.flush();
     return fromTap.count;
   }
@@ -96,7 +100,7 @@ export class Carrier {
     let carried = 0;
     do {
       if (udp.receive(fromUdp) === 0) break;
-      decap(path, fromUdp, endpoint, now);
+      this.decap(endpoint, now);
       flushInbound(path);
       carried += fromUdp.count;
       // a full batch may have left datagrams of a train behind, for which nobody rings

@@ -18,7 +18,7 @@ const STOP_DEADLINE_MS = 3000;
  * must be set before the worker starts.
  */
 export function tuneCompiler(): void {
-  setFlagsFromString('--max-inlined-bytecode-size-cumulative=3000');
+  setFlagsFromString('--max-inlined-bytecode-size-cumulative=5000');
   setFlagsFromString('--interrupt-budget=2000');
 }
 

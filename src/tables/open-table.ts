@@ -105,7 +105,7 @@ export class OpenTable {
   /** Word index of the entry with a two-word key, or -1. The hot look-up. */
   find2(k0: number, k1: number): number {
     const { words, width, header } = this;
-    // read plainly, as a call to Atomics costs as much as the look-up; a miss alone needs to be sure
+    // read plainly, as a call to Atomics costs as much as the look-up
     this.seen = header[VERSION];
     let at = this.home2(k0, k1);
     const end = at + PROBES * width;
@@ -115,7 +115,7 @@ export class OpenTable {
       if (w0 === k0 && w1 === k1) return at;
       if (w0 === 0 && w1 === 0) break;
     }
-    return this.isMissing() ? -1 : this.find2Again(k0, k1);
+    return this.isStill() ? -1 : this.find2Again(k0, k1);
   }
 
   /** Apart from `find2`, which is compiled into whatever calls it. */
@@ -125,12 +125,10 @@ export class OpenTable {
     return this.find();
   }
 
-  /** Whether nothing was moved while the last look-up found nothing. */
-  private isMissing(): boolean {
-    return Atomics.load(this.header, VERSION) === this.seen && this.seen % 2 === 0;
-  }
-
-  /** Whether what was read at the place that the last look-up gave was that entry's. Reads in the order x86 keeps. */
+  /**
+   * Whether nothing was moved since the last look-up began: what was read at the place that it gave was that entry's,
+   * and what it missed is not there. Reads in the order x86 keeps.
+   */
   isStill(): boolean {
     const { seen } = this;
     return this.header[VERSION] === seen && (seen & 1) === 0;
@@ -146,7 +144,7 @@ export class OpenTable {
         if (this.holdsKey(at)) return at;
         if (this.isEmpty(at)) break;
       }
-      if (this.isMissing()) return -1;
+      if (this.isStill()) return -1;
     }
     return -1;
   }

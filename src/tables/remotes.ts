@@ -6,7 +6,9 @@ import { REMOTE_RECORD, REMOTE_RECORD_WORDS } from '../memory/remote-record.ts';
 import { isIpv4Mapped } from '../wire/address.ts';
 import { OpenTable, type OpenTableMemory, TRIES } from './open-table.ts';
 
+// Bound once: what is reached through an import is looked at again for every frame.
 const WORDS = REMOTE_RECORD_WORDS;
+const { vni: VNI } = REMOTE_RECORD;
 
 /** Index table: address, port and link, VNI, scope -> index + 1. */
 const KEY_WIDTH = 7;
@@ -74,7 +76,7 @@ export class Remotes {
   }
 
   vni(remote: number): number {
-    return this.records[remote * WORDS + REMOTE_RECORD.vni];
+    return this.records[remote * WORDS + VNI];
   }
 
   /** The interface that its datagrams leave by; 0: the link's, or the route's. */

@@ -1,7 +1,7 @@
 /** VLAN tags inside the tunnel: carried, taken off, or not taken at all. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { encap } from '../../../src/datapath/encap.ts';
+import { makeEncap } from '../../../src/datapath/encap.ts';
 import { Batch } from '../../../src/memory/batch.ts';
 import { FramePool, HEADROOM } from '../../../src/memory/frame-pool.ts';
 import { LINK_FLAG } from '../../../src/tables/links.ts';
@@ -46,7 +46,7 @@ describe('innervlan', () => {
     };
     port.incoming.push({ bytes: tagged });
     port.receive(batch);
-    encap(path, batch, 1, 0);
+    makeEncap(path, batch)(1, 0);
     expect([batch.length[0], batch.start[0]]).toEqual([plain.length, HEADROOM]);
   });
 

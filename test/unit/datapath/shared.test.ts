@@ -1,7 +1,7 @@
 /** What a frame meets where tables are shared: links beside its own, and other threads that are writing. */
 import { describe, expect, it } from 'vitest';
-import { decap } from '../../../src/datapath/decap.ts';
-import { encap } from '../../../src/datapath/encap.ts';
+import { makeDecap } from '../../../src/datapath/decap.ts';
+import { makeEncap } from '../../../src/datapath/encap.ts';
 import { Batch } from '../../../src/memory/batch.ts';
 import { FramePool } from '../../../src/memory/frame-pool.ts';
 import type { COUNTER } from '../../../src/tables/counters.ts';
@@ -34,20 +34,21 @@ function twoLinks() {
     inbound: new Batch(pool, 64),
   };
   const [fromTap, fromUdp] = [Batch.receiving(pool, 0, 16), Batch.receiving(pool, 16, 16)];
+  const [encap, decap] = [makeEncap(path, fromTap), makeDecap(path, fromUdp)];
   return {
     tables,
     back(bytes: Uint8Array, from: typeof REMOTE | typeof OTHER = REMOTE) {
       udp.incoming.push({ bytes, from });
       udp.receive(fromUdp);
       path.inbound.count = 0;
-      decap(path, fromUdp, V4, 0);
+      decap(V4, 0);
       return Array.from(path.inbound.target.subarray(0, path.inbound.count));
     },
     out(bytes: Uint8Array, link: number) {
       tap.incoming.push({ bytes });
       tap.receive(fromTap);
       path.outbound.count = 0;
-      encap(path, fromTap, link, 0);
+      encap(link, 0);
       return Array.from(path.outbound.target.subarray(0, path.outbound.count));
     },
     count: (link: number, name: keyof typeof COUNTER) => tables.counters.read(link)[name],
