@@ -95,9 +95,31 @@ export class LinkFdb {
    * and end; an entry that was moved may come twice.
    */
   *list(filter: Omit<FdbFilter, 'dev'> = {}): Generator<FdbItem> {
+    const show = this.shown(filter);
+    for (const entry of this.entries(filter.mac)) yield* show(entry);
+  }
+
+  /** What an entry of the table comes to: none, if it is another link's, or not meant. */
+  private shown(filter: Omit<FdbFilter, 'dev'>): (entry: number) => FdbItem[] {
     const matcher = matcherOf(filter, this.owner);
-    for (const entry of this.entries(filter.mac)) {
-      yield* this.locked(() => this.items(entry, this.meant(entry, matcher)[1]));
+    return (entry) => this.locked(() => this.items(entry, this.meant(entry, matcher)[1]));
+  }
+
+  /** Those of many links of one table in one pass: the default destinations first, the rest in the table's order. */
+  static *listTogether(all: readonly LinkFdb[], filter: Omit<FdbFilter, 'dev'> = {}): Generator<FdbItem> {
+    if (all.length < 2 || filter.mac !== undefined) {
+      for (const fdb of all) yield* fdb.list(filter);
+      return;
+    }
+    const { fdb: table } = all[0].owner.tables;
+    const shows = new Map(all.map((fdb) => [fdb.owner.index, fdb.shown(filter)]));
+    for (const [index, show] of shows) {
+      const first = table.find(index, 0, 0);
+      if (first >= 0) yield* show(first);
+    }
+    for (const entry of table.entries()) {
+      if (table.macHigh(entry) === 0 && table.macLow(entry) === 0) continue;
+      yield* shows.get(table.link(entry))?.(entry) ?? [];
     }
   }
 

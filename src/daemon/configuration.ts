@@ -11,7 +11,7 @@ import { fdbState, type LinkState, neighState, type States } from '../config/sta
 import { configLines } from '../config/write.ts';
 import type { LogLevel } from '../control/log.ts';
 import { parseOffloads } from '../control/offloads.ts';
-import type { FdbItem, NeighItem, VniArgs } from '../control/protocol.ts';
+import type { FdbArgs, FdbItem, NeighItem, VniArgs } from '../control/protocol.ts';
 import { Refusal } from '../control/refusal.ts';
 import { CONFIG_SHAPES, checked } from '../control/shapes.ts';
 import type { Daemon } from './daemon.ts';
@@ -139,20 +139,31 @@ export class Configuration {
 
   /** Of all links, or of these. */
   private *states(names?: ReadonlySet<string>): Generator<LinkState> {
+    const entries = this.entriesByHand();
     for (const { args, tap } of this.daemon.running()) {
       if (names && !names.has(args.name)) continue;
       const dev = args.name;
       const items = <T>(verb: string) => this.daemon.dispatch(verb, { dev }, NEVER) as Iterable<T>;
-      const fdb: LinkState['fdb'] = [];
-      for (const { state, used: _, updated: __, ...entry } of items<FdbItem>('fdb show')) {
-        if (state !== 'learned') fdb.push(fdbState({ ...entry, state }, args));
-      }
+      const fdb = (entries.get(dev) ?? []).map((entry) => fdbState(entry, args));
       const neigh = [...items<NeighItem>('neigh show')]
         .filter(({ state }) => state === 'permanent')
         .map(neighState);
       const vnis = args.external ? [...items<VniArgs>('vni show')] : [];
       yield { args, tap, fdb, neigh, vnis };
     }
+  }
+
+  /** By link: asked for all of them at once, as the table is one. */
+  private entriesByHand(): Map<string, FdbArgs[]> {
+    const all = new Map<string, FdbArgs[]>();
+    const items = this.daemon.dispatch('fdb show', {}, NEVER) as Iterable<FdbItem>;
+    for (const { state, used: _, updated: __, ...entry } of items) {
+      if (state === 'learned') continue;
+      const list = all.get(entry.dev);
+      if (list) list.push({ ...entry, state });
+      else all.set(entry.dev, [{ ...entry, state }]);
+    }
+    return all;
   }
 }
 

@@ -2,6 +2,7 @@
 
 import { CarriedLink } from '../control/carried-link.ts';
 import type { Dataplane } from '../control/dataplane.ts';
+import { LinkFdb } from '../control/fdb.ts';
 import { refuseForeign } from '../control/fdb-entry.ts';
 import type { Link } from '../control/link.ts';
 import { linkOptions } from '../control/link-args.ts';
@@ -231,8 +232,12 @@ export class Daemon {
     for (const link of this.linksMeant({ dev, src_vni: filter.src_vni })) link.fdb.flush(filter);
   }
 
-  private *showFdb({ dev, ...filter }: FdbFilter): Generator<unknown> {
-    for (const link of this.linksMeant({ dev, src_vni: filter.src_vni })) yield* link.fdb.list(filter);
+  private showFdb({ dev, ...filter }: FdbFilter): Generator<FdbItem> {
+    const meant = this.linksMeant({ dev, src_vni: filter.src_vni });
+    return LinkFdb.listTogether(
+      meant.map(({ fdb }) => fdb),
+      filter,
+    );
   }
 
   private getFdb(dev: string, mac: string, src_vni?: number): FdbItem[] {
