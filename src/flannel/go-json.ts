@@ -9,16 +9,23 @@ import { quoted, Unusable } from './unusable.ts';
 /** The text of each field's value, as it stands there. */
 export type Fields = ReadonlyMap<string, string>;
 
+/** The fields of a struct, by what their keys are folded to. */
+export type Struct = ReadonlyMap<string, string>;
+
+export function structOf(...names: readonly string[]): Struct {
+  return new Map(names.map((name) => [fold(name), name]));
+}
+
 /** `what` is the beginning of a sentence: `the config`. Of JSON's null, as in Go, no field is set. */
-export function readFields(text: string, names: readonly string[], what: string): Fields {
+export function readFields(text: string, struct: Struct, what: string): Fields {
   const root = parsed(text, what);
   if (root !== null && (typeof root !== 'object' || Array.isArray(root))) {
     throw new Unusable('json', `${what} is no JSON object: ${quoted(text)}`);
   }
   const fields = new Map<string, string>();
-  const folded = new Map(names.map((name) => [fold(name), name]));
+  if (root === null) return fields;
   for (const [key, value] of members(text)) {
-    const name = folded.get(fold(key));
+    const name = struct.get(fold(key));
     if (name !== undefined && (value !== 'null' || !fields.has(name))) fields.set(name, value);
   }
   return fields;
@@ -37,22 +44,43 @@ function fold(name: string): string {
   return name.toLowerCase().replaceAll('\u017f', 's');
 }
 
-const TOKEN = /"[^"\\]*(?:\\.[^"\\]*)*"|[{}[\],:]|[^\s{}[\],:"]+/g;
+const [QUOTE, BACKSLASH, COLON, COMMA] = ['"', '\\', ':', ','].map(codeOf);
+const [OPEN, CLOSE] = [['{', '['].map(codeOf), ['}', ']'].map(codeOf)];
+
+function codeOf(character: string): number {
+  return character.charCodeAt(0);
+}
 
 /** Of the outermost object, whose text is known to be JSON. */
-function* members(text: string): Generator<[key: string, value: string]> {
+function members(text: string): [key: string, value: string][] {
+  const found: [string, string][] = [];
   let depth = 0;
-  let key: string | undefined;
-  let start = -1;
-  for (const { 0: token, index } of text.matchAll(TOKEN)) {
-    if (depth === 1 && key !== undefined && (token === ',' || token === '}')) {
-      yield [JSON.parse(key), text.slice(start, index).trim()];
-      [key, start] = [undefined, -1];
-    } else if (depth === 1 && key === undefined && token.startsWith('"')) key = token;
-    else if (depth === 1 && start < 0 && token === ':') start = index + 1;
-    if (token === '{' || token === '[') depth++;
-    else if (token === '}' || token === ']') depth--;
+  let key = '';
+  let start = 0; // of a value, behind its colon; 0: a key comes
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    const isOutermost = depth === 1;
+    if (code === QUOTE) {
+      const end = endOfString(text, at);
+      if (isOutermost && start === 0) key = text.slice(at, end);
+      at = end - 1;
+    } else if (isOutermost && code === COLON) start = at + 1;
+    else if (OPEN.includes(code)) depth++;
+    else if (CLOSE.includes(code)) depth--;
+    if (isOutermost && start > 0 && (code === COMMA || depth === 0)) {
+      found.push([key.includes('\\') ? JSON.parse(key) : key.slice(1, -1), text.slice(start, at).trim()]);
+      start = 0;
+    }
   }
+  return found;
+}
+
+/** Behind the quote that ends it. */
+function endOfString(text: string, start: number): number {
+  let at = start + 1;
+  for (let code = text.charCodeAt(at); code !== QUOTE; code = text.charCodeAt(at))
+    at += code === BACKSLASH ? 2 : 1;
+  return at + 1;
 }
 
 export function booleanOf(fields: Fields, name: string, otherwise: boolean): boolean {

@@ -7,7 +7,7 @@
 
 import { formatMac, parseMac } from '../wire/address.ts';
 import { isGroup } from '../wire/ethernet.ts';
-import { type Fields, integerOf, readFields, stringOf, wordOf } from './go-json.ts';
+import { type Fields, integerOf, readFields, stringOf, structOf, wordOf } from './go-json.ts';
 import { contains, FAMILIES, type Family, formatAddress, parseAddress, parseSubnet } from './subnet.ts';
 import { quoted, Unusable } from './unusable.ts';
 
@@ -27,7 +27,8 @@ export interface Lease extends Ends {
   readonly vni?: number;
 }
 
-const NAMES = ['PublicIP', 'PublicIPv6', 'BackendType', 'BackendData', 'BackendV6Data'];
+const ATTRIBUTES = structOf('PublicIP', 'PublicIPv6', 'BackendType', 'BackendData', 'BackendV6Data');
+const DATA = structOf('VNI', 'VtepMAC');
 const KEYS = {
   ipv4: { publicIp: 'PublicIP', data: 'BackendData' },
   ipv6: { publicIp: 'PublicIPv6', data: 'BackendV6Data' },
@@ -58,12 +59,12 @@ export function formatLease({ vni, ipv4, ipv6 }: Lease): string {
  * `Unusable`.
  */
 export function parseLease(value: string, families: readonly Family[]): Lease | undefined {
-  const fields = readFields(value, NAMES, WHAT);
+  const fields = readFields(value, ATTRIBUTES, WHAT);
   if (stringOf(fields, 'BackendType') !== BACKEND) return undefined;
   let vni: number | undefined;
   const lease: { -readonly [F in Family]?: End } = {};
   for (const family of families) {
-    const data = readFields(fields.get(KEYS[family].data) ?? 'null', ['VNI', 'VtepMAC'], KEYS[family].data);
+    const data = readFields(fields.get(KEYS[family].data) ?? 'null', DATA, KEYS[family].data);
     lease[family] = { publicIp: publicIp(fields, family), mac: readMac(data) };
     vni = integerOf(data, 'VNI', [0, 0xffff]) ?? vni;
   }
@@ -73,7 +74,7 @@ export function parseLease(value: string, families: readonly Family[]): Lease | 
 /** Of whose node it is, whatever else it says: a lease may be no more than that. */
 export function parsePublicIps(value: string): { readonly [F in Family]?: string } {
   try {
-    const fields = readFields(value, NAMES, WHAT);
+    const fields = readFields(value, ATTRIBUTES, WHAT);
     const ips = FAMILIES.map((family) => {
       const address = parseAddress(wordOf(fields, KEYS[family].publicIp) ?? '');
       return [family, address?.family === family ? formatAddress(address) : undefined];

@@ -1,6 +1,15 @@
 /** What the config key says: the network that all nodes share, read as flannel reads it (`pkg/subnet/config.go` of 0.26). */
 
-import { booleanOf, type Fields, integerOf, readFields, stringOf, wordOf, wrong } from './go-json.ts';
+import {
+  booleanOf,
+  type Fields,
+  integerOf,
+  readFields,
+  stringOf,
+  structOf,
+  wordOf,
+  wrong,
+} from './go-json.ts';
 import {
   type Address,
   baseOf,
@@ -86,18 +95,21 @@ const KEYS = {
   },
 } as const;
 
-const NAMES = FAMILIES.flatMap((family) => {
-  const { enable, network, length, first, last } = KEYS[family];
-  return [enable, network, length, first, last];
-});
-const BACKEND_NAMES = ['Type', 'VNI', 'Port', 'MTU', 'GBP', 'Learning', 'DirectRouting'];
+const CONFIG = structOf(
+  ...FAMILIES.flatMap((family) => {
+    const { enable, network, length, first, last } = KEYS[family];
+    return [enable, network, length, first, last];
+  }),
+  'Backend',
+);
+const BACKEND = structOf('Type', 'VNI', 'Port', 'MTU', 'GBP', 'Learning', 'DirectRouting');
 
 /** The first subnet is never given out, and two of the rest are the least that makes a network. */
 const LEAST_BITS = 2;
 
 /** Throws `Unusable`. */
 export function parseNetwork(text: string): Network {
-  const fields = readFields(text, [...NAMES, 'Backend'], 'the network config');
+  const fields = readFields(text, CONFIG, 'the network config');
   const ipv4 = booleanOf(fields, 'EnableIPv4', true) ? readPool(fields, 'ipv4') : undefined;
   const ipv6 = booleanOf(fields, 'EnableIPv6', false) ? readPool(fields, 'ipv6') : undefined;
   if (!ipv4 && !ipv6) throw unfit('EnableIPv4 and EnableIPv6 are both false, and one of them should be true');
@@ -107,7 +119,7 @@ export function parseNetwork(text: string): Network {
 function readBackend(text: string | undefined): Omit<Network, Family> {
   if (text === undefined)
     throw unfit('Backend is missing, which means udp: only {"Type":"vxlan"} is carried here');
-  const fields = readFields(text, BACKEND_NAMES, 'Backend');
+  const fields = readFields(text, BACKEND, 'Backend');
   const type = stringOf(fields, 'Type');
   if (type.toLowerCase() !== 'vxlan') {
     throw unfit(`the Backend's Type is ${quoted(type)}, and only "vxlan" is carried here`);
