@@ -15,7 +15,7 @@ import {
   replaceNeighbor,
 } from '../io/neighbors.ts';
 import { addRoute, findRoute, removeRoute, replaceRoute, routesBy, type TableRoute } from '../io/routes.ts';
-import { KernelRefusal } from '../io/rtnetlink.ts';
+import { KernelRefusal, succeeds } from '../io/rtnetlink.ts';
 import { formatIp, parseIp } from '../wire/address.ts';
 import type { Clock } from './clock.ts';
 import { PROTOCOL } from './mark.ts';
@@ -81,7 +81,7 @@ export class HostProgrammer implements Programmer {
 
   async put(entry: Entry, before: string | undefined): Promise<void> {
     try {
-      await this.puts[entry.table](entry, before !== undefined);
+      await this.puts[entry.table](entry, before);
     } catch (error) {
       this.links = new Map();
       throw ofAll(error);
@@ -96,11 +96,11 @@ export class HostProgrammer implements Programmer {
     }
   }
 
-  private readonly puts: Record<Table, (entry: Entry, isThere: boolean) => Promise<void>> = {
-    neighbor: async ({ key, value }, isThere) => {
+  private readonly puts: Record<Table, (entry: Entry, before: string | undefined) => Promise<void>> = {
+    neighbor: async ({ key, value }, before) => {
       const device = this.device as Device;
       const neighbor = { ip: parseIp(key) as Int32Array, mac: value, protocol: PROTOCOL };
-      if (isThere) return replaceNeighbor(device, neighbor);
+      if (before !== undefined) return replaceNeighbor(device, neighbor);
       try {
         addNeighbor(device, neighbor);
       } catch (error) {
@@ -113,7 +113,7 @@ export class HostProgrammer implements Programmer {
         replaceNeighbor(device, neighbor);
       }
     },
-    fdb: async ({ key, value }, isThere) => {
+    fdb: async ({ key, value }, before) => {
       const { daemon, tunnel } = this.options;
       const entry = {
         dev: tunnel.name,
@@ -122,7 +122,7 @@ export class HostProgrammer implements Programmer {
         state: 'permanent' as const,
         flags: ['extern_learn' as const],
       };
-      if (isThere) return void (await daemon.ask('fdb replace', entry));
+      if (before !== undefined) return void (await daemon.ask('fdb replace', entry));
       try {
         await daemon.ask('fdb add', entry);
       } catch (error) {
@@ -134,9 +134,9 @@ export class HostProgrammer implements Programmer {
         await daemon.ask('fdb replace', entry);
       }
     },
-    route: async ({ key, value }, isThere) => {
+    route: async ({ key, value }, before) => {
       const route = this.routeOf(key, value);
-      if (isThere) return replaceRoute(route);
+      if (before !== undefined) return this.changeRoute(route, before);
       try {
         addRoute(route);
       } catch (error) {
@@ -152,6 +152,19 @@ export class HostProgrammer implements Programmer {
     },
     route: async ({ key }) => removeRoute({ subnet: key, protocol: PROTOCOL }),
   };
+
+  /** IPv6 refuses a gateway which the route that is there would send by another interface: that one goes first, for a moment. */
+  private changeRoute(route: TableRoute, before: string): void {
+    try {
+      replaceRoute(route);
+    } catch (error) {
+      if (codeOf(error) !== 'EINVAL') throw error;
+      removeRoute(route);
+      if (succeeds(() => addRoute(route))) return;
+      succeeds(() => addRoute(this.routeOf(route.subnet, before)));
+      throw error;
+    }
+  }
 
   private routeOf(subnet: string, way: string): TableRoute {
     const [, via, , dev, onlink] = way.split(' ');

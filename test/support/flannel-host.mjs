@@ -11,9 +11,11 @@ import { Host, takeDown } from '../../dist/flannel/host.js';
 
 const connect = () => Client.connect(process.argv[2]);
 const said = [];
+let ahead = 0;
+const clock = { ...MONOTONIC, now: () => MONOTONIC.now() + ahead };
 const host = new Host({
   connect,
-  clock: MONOTONIC,
+  clock,
   say: (level, sentence) => said.push(`${level}: ${sentence}`),
 });
 
@@ -40,6 +42,9 @@ const ORDERS = {
   leave: async () => {
     await host.stop();
     await takeDown(connect, MONOTONIC);
+  },
+  later: (milliseconds) => {
+    ahead += milliseconds;
   },
   memory: () => process.memoryUsage().rss,
 };

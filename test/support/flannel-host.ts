@@ -66,6 +66,11 @@ export class FlannelHost {
     return this.order('masquerade', true);
   }
 
+  /** Its clock goes ahead by so much. */
+  later(milliseconds: number): Promise<void> {
+    return this.order('later', milliseconds);
+  }
+
   leave(): Promise<void> {
     return this.order('leave', true);
   }
