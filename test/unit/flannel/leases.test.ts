@@ -179,6 +179,34 @@ describe('a lease is refused', () => {
   });
 });
 
+describe('whatever strangers write', () => {
+  const mangled = (text: string) =>
+    fc
+      .tuple(fc.nat(text.length), fc.nat(4), fc.string({ unit: 'binary', maxLength: 4 }))
+      .map(([at, cut, more]) => text.slice(0, at) + more + text.slice(at + cut));
+  const anyKey = fc.oneof(fc.string(), mangled('10.5.2.0-24'), mangled('10.5.2.0-24&fc00:0:0:2::-64'));
+  const anyValue = fc.oneof(fc.string(), fc.json(), mangled(bothBy(2)), mangled(bothBy(9)));
+
+  it('those that were there before stay as they are, and nothing is thrown', () => {
+    fc.assert(
+      fc.property(fc.array(fc.tuple(anyKey, fc.option(anyValue, { nil: undefined }))), (all) => {
+        const { leases } = leasesOf(SELF_OF_BOTH);
+        const good = ['10.5.2.0-24&fc00:0:0:2::-64', '10.5.3.0-24'];
+        leases.apply([put(good[0], bothBy(2)), put(good[1], valueBy(3))]);
+        const before = [...leases.peers('ipv4').values(), ...leases.peers('ipv6').values()];
+        const strange = all.filter(([key]) => !good.includes(key));
+        leases.apply(strange.map(([key, value]) => put(key, value)));
+        const after = [...leases.peers('ipv4').values(), ...leases.peers('ipv6').values()];
+        expect(after).toEqual(expect.arrayContaining(before));
+        leases.apply(strange.map(([key]) => gone(key)));
+        expect([...leases.peers('ipv4').values(), ...leases.peers('ipv6').values()]).toEqual(before);
+        expect(leases.report()).toMatchObject({ used: 2, passedOver: 0, refused: [] });
+      }),
+      { numRuns: 200 },
+    );
+  });
+});
+
 describe('what the leases are judged by', () => {
   it('may change, and who was there stays', () => {
     const { leases, subnets } = leasesOf();
