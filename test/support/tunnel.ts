@@ -1,7 +1,7 @@
 /** Two hosts on a cable with a tunnel between them: vtep at the one end, vtep or the kernel at the other. */
-import { expect } from 'vitest';
 import type { Host, Lab } from './netns.ts';
 import { VtepProcess } from './vtep-process.ts';
+import { waitFor } from './wait-for.ts';
 
 export const UNDERLAYS = ['veth', 'wire'] as const;
 export const PEERS = ['the kernel', 'itself'] as const;
@@ -48,6 +48,8 @@ export async function openTunnel(lab: Lab, options: TunnelOptions): Promise<Tunn
   }
   await a.settled('vx0');
   await b.settled('vx0');
-  for (const address of ['10.0.0.2', 'fd00::2']) expect(await a.ping(address)).toBe(2);
+  for (const address of ['10.0.0.2', 'fd00::2']) {
+    await waitFor(async () => (await a.ping(address)) === 2, `${address} to answer`);
+  }
   return { a, b, vteps };
 }
