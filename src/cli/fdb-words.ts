@@ -187,7 +187,8 @@ export const FDB_SHOW = new Grammar<FdbFilter>({
   state: {
     form: STATES.join('|'),
     take: (filter, next) => {
-      filter.words = [...(filter.words ?? []), oneOf(next(), 'state', STATES)];
+      const state = oneOf(next(), 'state', ['all', ...STATES]);
+      if (state !== 'all') filter.words = [...(filter.words ?? []), state];
     },
     whole: true,
   },

@@ -93,7 +93,7 @@ function flagsOf({ up }: LinkItem): string[] {
   return up ? ['BROADCAST', 'MULTICAST', 'UP', 'LOWER_UP'] : ['BROADCAST', 'MULTICAST'];
 }
 
-function dropped(counters: Readonly<Record<string, number>>, isInward: boolean): number {
+export function dropped(counters: Readonly<Record<string, number>>, isInward: boolean): number {
   return (Object.keys(DROP_REASONS) as DropReason[])
     .filter((reason) => INWARD.includes(reason) === isInward)
     .reduce((sum, reason) => sum + (counters[reason] ?? 0), 0);

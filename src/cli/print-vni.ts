@@ -2,6 +2,7 @@
 
 import type { VniArgs } from '../control/protocol.ts';
 import { countedLines } from './counted.ts';
+import { dropped } from './print-link.ts';
 import type { Kind, Show } from './printer.ts';
 
 type VniItem = VniArgs & { counters?: Record<string, number> };
@@ -12,7 +13,8 @@ interface Trunk {
 }
 
 function gather(items: readonly VniItem[], show: Show): Trunk[] {
-  if (show.oneline && !show.json) return items.map((item) => ({ dev: item.dev, items: [item] }));
+  if (show.oneline && !show.json && !show.plain)
+    return items.map((item) => ({ dev: item.dev, items: [item] }));
   const trunks = new Map<string, Trunk>();
   for (const item of items) {
     const trunk = trunks.get(item.dev) ?? { dev: item.dev, items: [] };
@@ -23,10 +25,10 @@ function gather(items: readonly VniItem[], show: Show): Trunk[] {
 }
 
 function text({ dev, items }: Trunk, show: Show): string {
-  if (show.oneline) return items.map(words).join('\n');
+  if (show.oneline && !show.plain) return items.map(words).join('\n');
   const rows = items.flatMap((item, at) => [
     `${(at === 0 ? dev : '').padEnd(18)}${row(item)}`,
-    ...(show.stats && item.counters ? statLines(item.counters) : []),
+    ...(show.stats && item.counters ? statLines(item.counters, show) : []),
   ]);
   return rows.join('\n');
 }
@@ -43,11 +45,13 @@ function row({ vni: [first, last], group, remote, vlan }: VniItem): string {
   return `${range}${where ? ` ${where}` : ''}${vlan === undefined ? '' : ` vlan ${vlan}`}`;
 }
 
-function statLines(counters: Readonly<Record<string, number>>): string[] {
-  const { rxBytes = 0, rxFrames = 0, txBytes = 0, txFrames = 0 } = counters;
-  return [`RX: bytes ${rxBytes} pkts ${rxFrames}`, `TX: bytes ${txBytes} pkts ${txFrames}`]
-    .concat(countedLines(counters))
-    .map((line) => `${' '.repeat(19)}${line}`);
+function statLines(counters: Readonly<Record<string, number>>, { plain }: Show): string[] {
+  const { rx_bytes, rx_pkts, rx_drops, rx_errors, tx_bytes, tx_pkts, tx_drops, tx_errors } = stats(counters);
+  return [
+    `RX: bytes ${rx_bytes} pkts ${rx_pkts} drops ${rx_drops} errors ${rx_errors} `,
+    `TX: bytes ${tx_bytes} pkts ${tx_pkts} drops ${tx_drops} errors ${tx_errors} `,
+    ...(plain ? [] : countedLines(counters)),
+  ].map((line) => `${' '.repeat(19)}${line}`);
 }
 
 function keys({ dev, items }: Trunk, show: Show): object {
@@ -59,14 +63,27 @@ function keys({ dev, items }: Trunk, show: Show): object {
       group,
       remote,
       vlan,
-      stats: show.stats && counters ? stats(counters) : undefined,
+      stats:
+        show.stats && counters
+          ? { ...stats(counters), counters: show.plain ? undefined : counters }
+          : undefined,
     })),
   };
 }
 
-function stats(counters: Readonly<Record<string, number>>): object {
-  const { rxBytes = 0, rxFrames = 0, txBytes = 0, txFrames = 0 } = counters;
-  return { rx_bytes: rxBytes, rx_pkts: rxFrames, tx_bytes: txBytes, tx_pkts: txFrames, counters };
+/** With iproute2's names. */
+function stats(counters: Readonly<Record<string, number>>): Record<string, number> {
+  const { rxBytes = 0, rxFrames = 0, txBytes = 0, txFrames = 0, congested = 0 } = counters;
+  return {
+    rx_bytes: rxBytes,
+    rx_pkts: rxFrames,
+    rx_drops: dropped(counters, true) - congested,
+    rx_errors: congested,
+    tx_bytes: txBytes,
+    tx_pkts: txFrames,
+    tx_drops: dropped(counters, false),
+    tx_errors: 0,
+  };
 }
 
 const head = 'dev               vni              group/remote   \n';

@@ -9,6 +9,8 @@ export interface Show {
   details: boolean;
   stats: boolean;
   oneline: boolean;
+  /** As iproute2 has it, without what only vtep knows. */
+  plain?: boolean;
 }
 
 /** One sort of item, in iproute2's layout and with its keys. `isOfOne`: all are of one device, which need not be named. */

@@ -20,6 +20,8 @@ interface Scenario {
 const SCENARIOS: Scenario[] = [
   { script: 'link-changes' },
   { script: 'default-destinations' },
+  { script: 'flush' },
+  { script: 'vnis' },
   { script: 'bridge 4 4789', kernels: 'b' },
   { script: 'bridge 6 8472', kernels: 'a' },
 ];
@@ -40,16 +42,17 @@ describe.each(SCENARIOS)('$script', ({ script, kernels }) => {
 
   const EXEC = [process.execPath, MAIN, 'exec', '--'];
   const REAL_PATH = process.env.PATH ?? '';
+  const VTEP = `${process.execPath} ${MAIN}`;
 
   it('holds on the kernel', async () => {
     expect(await run([], {})).toBeGreaterThan(0);
   });
 
   it('holds on vtep', async () => {
-    expect(await run(EXEC, { REAL_PATH })).toBeGreaterThan(0);
+    expect(await run(EXEC, { REAL_PATH, VTEP })).toBeGreaterThan(0);
   });
 
   it.runIf(kernels)('holds on both', async () => {
-    expect(await run(EXEC, { REAL_PATH, KERNELS: kernels ?? '' })).toBeGreaterThan(0);
+    expect(await run(EXEC, { REAL_PATH, VTEP, KERNELS: kernels ?? '' })).toBeGreaterThan(0);
   });
 });

@@ -1,5 +1,7 @@
 /** A command line of `ip` or `bridge`, taken apart as iproute2 6.1 takes it: options, object, verb, the rest. */
 
+import type { Show } from '../printer.ts';
+
 export type Tool = 'ip' | 'bridge';
 
 export interface CommandLine {
@@ -108,4 +110,10 @@ function takeOption(line: CommandLine, words: readonly string[], at: number): nu
   line.json ||= is('-json', 2);
   line.details ||= is('-details', 2);
   return at + (VALUED[line.tool].includes(option) ? 2 : 1);
+}
+
+/** How the real tool would show things, and nothing of ours. */
+export function showOf({ json, details, options }: CommandLine): Show {
+  const has = (form: RegExp) => options.some((option) => form.test(option));
+  return { json, details, stats: has(/^--?s/), pretty: has(/^--?p/), oneline: has(/^--?o/), plain: true };
 }

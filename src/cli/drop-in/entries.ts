@@ -7,7 +7,7 @@ import { UsageError } from '../grammar.ts';
 import { json } from '../json.ts';
 import { fdbKeys, fdbText } from '../print-fdb.ts';
 import type { Show } from '../printer.ts';
-import type { CommandLine } from './command-line.ts';
+import { type CommandLine, showOf } from './command-line.ts';
 import { Daemon } from './daemon.ts';
 import { withOurs } from './links.ts';
 import type { Meant } from './meant.ts';
@@ -16,11 +16,6 @@ import { HAND_OVER } from './shim.ts';
 
 type Fdb = Meant & { kind: 'fdb' };
 type Entries = Meant & { kind: 'entries' };
-
-function showOf({ json, details, options }: CommandLine): Show {
-  const has = (form: RegExp) => options.some((option) => form.test(option));
-  return { json, details, stats: has(/^--?s/), pretty: has(/^--?p/), oneline: has(/^--?o/) };
-}
 
 export async function act(bridge: string, line: CommandLine, what: Fdb): Promise<number> {
   return withOurs(line, what.dev, async (daemon) => {
@@ -44,7 +39,14 @@ function bridgesWords(words: readonly string[]): string[] {
   return kept;
 }
 
-async function carryOut(daemon: Daemon, { verb, words }: Fdb): Promise<void> {
+/** VLANs are the bridge's: a tunnel's own table takes the word, and does nothing about it. */
+function tunnelsWords(words: readonly string[]): string[] {
+  return words.filter((word, at) => word !== 'vlan' && words[at - 1] !== 'vlan');
+}
+
+async function carryOut(daemon: Daemon, what: Fdb): Promise<void> {
+  const { verb } = what;
+  const words = verb === 'flush' ? what.words : tunnelsWords(what.words);
   switch (verb) {
     case 'add':
       return void (await daemon.ask('fdb add', withDestination(words)));
@@ -100,7 +102,9 @@ async function append(daemon: Daemon, words: readonly string[]): Promise<void> {
     const isOne = (Number.parseInt(args.mac, 16) & 1) === 0 && args.mac !== '00:00:00:00:00:00';
     if (!isOne || !(error instanceof Refusal) || !/^(EEXIST|EOPNOTSUPP|EINVAL)$/.test(error.code))
       throw error;
-    await daemon.ask('fdb get', { dev: args.dev, mac: args.mac });
+    await daemon.ask('fdb get', { dev: args.dev, mac: args.mac }).catch(() => {
+      throw error;
+    });
   }
 }
 

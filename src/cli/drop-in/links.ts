@@ -51,6 +51,7 @@ export async function add(where: Where, { name, general, vxlan }: Of<'add'>): Pr
   args.dstport ||= KERNEL_PORT;
   args.ageing ||= undefined;
   args.reserved_bits ??= 'kernel';
+  if (args.external) args.learning ??= false;
   for (let tries = 3; ; tries--) {
     try {
       return await addOnce(where, args, general);

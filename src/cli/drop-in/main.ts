@@ -73,7 +73,9 @@ async function doWhatIsMeant(line: CommandLine, real: string, words: readonly st
     case 'entries':
       return (await import('./entries.ts')).show(real, line, words, what);
     case 'vni':
-      return (await import('./vnis.ts')).act(line, what);
+      return what.verb === 'show'
+        ? (await import('./vnis.ts')).show(real, line, words, what)
+        : (await import('./vnis.ts')).act(line, what);
     case 'batch':
       return batch(real, line, what.file, (each) => carryOut(line.tool, real, each));
     case 'namespace':

@@ -1,22 +1,76 @@
-/** `bridge vni` of a trunk of ours: said as our own verb, which has the same words. */
+/** `bridge vni`: said of a trunk of ours as our own verb, which has the same words; shown among those of the kernel. */
 
+import type { VniArgs } from '../../control/protocol.ts';
+import { Refusal } from '../../control/refusal.ts';
+import { json } from '../json.ts';
 import { findVerb, planOf } from '../objects.ts';
 import { parseOptions } from '../options.ts';
-import { carryOutVerb } from '../verb.ts';
+import { VNIS } from '../print-vni.ts';
 import { VNI } from '../vni.ts';
-import type { CommandLine } from './command-line.ts';
+import { type CommandLine, showOf } from './command-line.ts';
+import { Daemon } from './daemon.ts';
 import { withOurs } from './links.ts';
 import type { Meant } from './meant.ts';
+import * as real from './real.ts';
 import { HAND_OVER } from './shim.ts';
 
-export async function act(line: CommandLine, { verb, dev, words }: Meant & { kind: 'vni' }): Promise<number> {
+type Vni = Meant & { kind: 'vni' };
+
+export async function act(line: CommandLine, { verb, dev, words }: Vni): Promise<number> {
   if (dev === undefined) return HAND_OVER;
   return withOurs(line, dev, async (daemon) => {
-    const { options } = parseOptions([]);
-    const { json, details, netns } = line;
-    const plan = planOf(findVerb('vni', VNI, [verb, ...words]), options);
-    if (plan.kind) return carryOutVerb(plan, { ...options, json, details, namespace: netns });
+    const plan = planOf(findVerb('vni', VNI, [verb, ...words]), parseOptions([]).options);
     for (const { verb, args } of plan.requests) await daemon.ask(verb, args as never);
     return 0;
   });
+}
+
+export async function show(
+  bridge: string,
+  line: CommandLine,
+  all: readonly string[],
+  what: Vni,
+): Promise<number> {
+  const daemon = await Daemon.find(line.netns);
+  if (!daemon) return HAND_OVER;
+  try {
+    const trunks = (await daemon.ask('link show', { name: what.dev }).catch(noneOfOurs)).filter(
+      ({ vnifilter }) => vnifilter || what.dev,
+    );
+    if (trunks.length === 0) return HAND_OVER;
+    if (!trunks[0].vnifilter) {
+      process.stderr.write(
+        `RTNETLINK answers: Invalid argument\nvtep: ${what.dev} has one VNI, and is no trunk\n`,
+      );
+      return 1;
+    }
+    const theirs = what.dev === undefined ? real.capture(bridge, all) : undefined;
+    process.stderr.write(theirs?.error ?? '');
+    process.stdout.write(await together(daemon, line, what, theirs?.out));
+    return theirs?.status ?? 0;
+  } finally {
+    daemon.close();
+  }
+}
+
+function noneOfOurs(error: unknown): [] {
+  if (error instanceof Refusal) return [];
+  throw error;
+}
+
+/** Behind those of the kernel; iproute2 has an empty line behind each device. */
+async function together(daemon: Daemon, line: CommandLine, { dev }: Vni, theirs?: string): Promise<string> {
+  const show = showOf(line);
+  const items = await daemon.ask('vni show', { dev, stats: show.stats || undefined });
+  const ours = VNIS.gather?.(items.map(withoutVlan) as never[], show) ?? [];
+  if (!show.json) {
+    const texts = ours.map((each) => `${VNIS.text(each as never, show, false)}\n\n`);
+    return [theirs ?? VNIS.head, ...texts].join('');
+  }
+  const before = theirs?.trim() ? (JSON.parse(theirs) as object[]) : [];
+  return `${json([...before, ...ours.map((each) => VNIS.json(each as never, show, false))], show.pretty)}\n`;
+}
+
+function withoutVlan({ vlan: _, ...item }: VniArgs): VniArgs {
+  return item;
 }

@@ -122,7 +122,7 @@ describe('a command line', () => {
     [`fdb add ${MAC} dev vx0 dst 192.0.2.1 master`, '"master" is refused: the bridge\'s own table'],
     [`fdb add ${MAC} dev vx0 dst 192.0.2.1 vlan 5`, '"vlan" is refused: a link\'s table knows no VLANs'],
     ['fdb show br br0', '"br" is refused: vtep has no bridges'],
-    ['fdb show state stale', 'state "stale" is not known; it takes permanent or static or dynamic'],
+    ['fdb show state stale', 'state "stale" is not known; it takes all or permanent or static or dynamic'],
     ['fdb flush', 'the link is missing: dev NAME'],
     ['fdb flush dev vx0 offloaded', '"offloaded" is refused'],
     ['neigh add 10.0.0.1 dev vx0', 'the MAC of 10.0.0.1 is missing: lladdr MAC'],
