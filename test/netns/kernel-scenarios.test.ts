@@ -22,6 +22,7 @@ const SCENARIOS: Scenario[] = [
   { script: 'default-destinations' },
   { script: 'flush' },
   { script: 'vnis' },
+  { script: 'inherit' },
   { script: 'bridge 4 4789', kernels: 'b' },
   { script: 'bridge 6 8472', kernels: 'a' },
 ];
