@@ -18,7 +18,11 @@ const BOTH = 'extendedKeyUsage=serverAuth,clientAuth';
  * Files in `folder`. The server is believed at `addresses`. The client's names no common name: where etcd has users of
  * its own, its gateway takes no certificate that names one.
  */
-export function certificates(folder: string, addresses: readonly string[] = ['127.0.0.1']): Certificates {
+export function certificates(
+  folder: string,
+  addresses: readonly string[] = ['127.0.0.1'],
+  client = '/O=node',
+): Certificates {
   const file = (name: string) => join(folder, name);
   const sign = (name: string, subject: string, ...words: string[]) => {
     const made = ['-subj', subject, '-keyout', file(`${name}.key`), '-out', file(`${name}.crt`)];
@@ -29,7 +33,7 @@ export function certificates(folder: string, addresses: readonly string[] = ['12
   const names = addresses.map((address) => `IP:${address}`).join(',');
   sign('ca', '/CN=the authority of a test');
   sign('server', '/O=etcd', ...byCa, '-addext', BOTH, '-addext', `subjectAltName=${names}`);
-  sign('client', '/O=node', ...byCa, '-addext', 'extendedKeyUsage=clientAuth');
+  sign('client', client, ...byCa, '-addext', 'extendedKeyUsage=clientAuth');
   return {
     ca: file('ca.crt'),
     cert: file('server.crt'),

@@ -35,11 +35,14 @@ export class EtcdClient {
   private readonly urls: readonly URL[];
   private readonly tokens: Tokens | undefined;
   private readonly http: Http;
+  /** Those who have never answered. */
+  private readonly strangers: Set<URL>;
   private current = 0;
   private isClosed = false;
 
   constructor({ endpoints, tls = {}, login, limit = LIMIT }: ClientOptions) {
     this.urls = endpoints.map(endpointOf);
+    this.strangers = new Set(this.urls);
     if (this.urls.length === 0)
       throw new RegistryError('no etcd was named: http://10.0.0.1:2379 for example');
     this.name = `etcd at ${this.urls.map(({ origin }) => origin).join(', ')}`;
@@ -114,13 +117,14 @@ export class EtcdClient {
     try {
       const posting = postingOf(url, path, body, token);
       const { status, text } = await this.http.post(posting, this.limit, largest);
+      this.strangers.delete(url);
       if (!text.startsWith('{')) throw new Garbled(whyNotEtcd(status, text));
       const answer = parsed(text);
       if (status !== 200) throw failureOf(url, status, answer);
       return read(answer, again);
     } catch (error) {
       if (this.isClosed) throw this.closed(url);
-      throw error instanceof RegistryError ? error : whyNotReached(url, error);
+      throw error instanceof RegistryError ? error : whyNotReached(url, error, this.strangers.has(url));
     }
   }
 

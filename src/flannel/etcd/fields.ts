@@ -38,10 +38,10 @@ export function integerOf(value: unknown): number {
   return number as number;
 }
 
-/** Bytes as they came, in base64. */
-export function base64Of(value: unknown): string {
+/** Bytes as they came, in base64; or a text. */
+export function textOf(value: unknown): string {
   if (value === undefined) return '';
-  if (typeof value !== 'string') throw notEtcd('bytes are missing');
+  if (typeof value !== 'string') throw notEtcd('a text is missing');
   return value;
 }
 

@@ -1,8 +1,9 @@
 /** Where a flannel network lies among etcd's keys. */
 import type { Entry } from '../registry.ts';
-import { base64Of, decoded, encoded, type Fields, integerOf } from './fields.ts';
+import { decoded, encoded } from './fields.ts';
+import type { Kv } from './kv.ts';
 
-/** In bytes; what a node writes has a few hundred. */
+/** In letters of base64; what a node writes has a few hundred. */
 const LARGEST_VALUE = 1 << 14;
 
 /** A key and its value, both as far as they concern us. */
@@ -28,21 +29,13 @@ export class Keys {
     return encoded(this.subnets + key);
   }
 
-  /** What etcd's `kv` means to us; undefined: nothing. */
-  told(kv: Fields): Told | undefined {
-    const key = base64Of(kv.key);
-    const value = base64Of(kv.value);
-    const isRead = value.length <= (LARGEST_VALUE / 3) * 4 + 4 && !('unread' in kv);
-    // nothing is no JSON, and so is what was not read
-    if (key === this.config) return { what: 'config', value: isRead ? decoded(value) : '' };
+  /** What a key and its value mean to us; undefined: nothing. */
+  told({ key, value: whole, revision }: Kv): Told | undefined {
+    const value = whole !== undefined && whole.length <= LARGEST_VALUE ? decoded(whole) : undefined;
+    // nothing is no JSON, and so refused by who reads it, which what is too large has to be, too
+    if (key === this.config) return { what: 'config', value: value ?? '' };
     const path = decoded(key);
     if (!path.startsWith(this.subnets)) return undefined;
-    const revision = integerOf(kv.mod_revision);
-    const entry = {
-      key: path.slice(this.subnets.length),
-      value: isRead ? decoded(value) : undefined,
-      revision,
-    };
-    return { what: 'subnet', entry };
+    return { what: 'subnet', entry: { key: path.slice(this.subnets.length), value, revision } };
   }
 }

@@ -1,6 +1,6 @@
 /** A name and a password: a token of etcd's, fetched when one is needed first, and anew after it was refused. */
 import type { Question } from './client.ts';
-import { base64Of } from './fields.ts';
+import { type Fields, textOf } from './fields.ts';
 import { Refused } from './sentences.ts';
 
 export interface Login {
@@ -9,11 +9,14 @@ export interface Login {
 }
 
 /** etcd's tokens end when it starts anew, after a while, and when its users change. */
-const REFUSALS = ['invalid auth token', 'user name is empty', 'revision of auth store is old'];
+const REFUSALS = ['invalid auth token', 'revision of auth store is old'];
+/** Said to who has none, by an etcd that has got users meanwhile. */
+const MISSING = ['user name is empty', 'permission denied'];
 
 export class Tokens {
   private readonly login: Login;
   private readonly post: <T>(url: URL, question: Question<T>) => Promise<T>;
+  private isNeeded = true;
   private fetched: Promise<string | undefined> | undefined;
 
   constructor(login: Login, post: <T>(url: URL, question: Question<T>) => Promise<T>) {
@@ -29,17 +32,23 @@ export class Tokens {
 
   /** Whether `error` says that this token, or whichever was used last, is worth nothing. It is forgotten then. */
   isRefused(token: Promise<string | undefined> | undefined, error: unknown): boolean {
-    if (!(error instanceof Refused) || !REFUSALS.some((words) => error.said.includes(words))) return false;
+    const refusals = this.isNeeded ? REFUSALS : MISSING;
+    if (!(error instanceof Refused) || !refusals.some((words) => error.said.includes(words))) return false;
     if (token === undefined || token === this.fetched) this.fetched = undefined;
     return true;
   }
 
   private async fetch(url: URL): Promise<string | undefined> {
     try {
-      const read = (answer: Record<string, unknown>) => base64Of(answer.token);
-      return await this.post(url, { path: 'auth/authenticate', body: this.login, read });
+      const read = (answer: Fields) => textOf(answer.token);
+      const token = await this.post(url, { path: 'auth/authenticate', body: this.login, read });
+      this.isNeeded = true;
+      return token;
     } catch (error) {
-      if (error instanceof Refused && error.said.includes('authentication is not enabled')) return undefined;
+      if (error instanceof Refused && error.said.includes('authentication is not enabled')) {
+        this.isNeeded = false;
+        return undefined;
+      }
       this.fetched = undefined;
       throw error;
     }

@@ -4,8 +4,8 @@
  */
 import { type Entry, RegistryError, type Snapshot } from '../registry.ts';
 import type { EtcdClient } from './client.ts';
-import { base64Of, type Fields } from './fields.ts';
 import type { Keys } from './keys.ts';
+import type { Kv } from './kv.ts';
 import { type Range, range } from './range.ts';
 import { Refused, Unreached } from './sentences.ts';
 
@@ -38,11 +38,8 @@ async function readOnce(client: EtcdClient, keys: Keys): Promise<Snapshot> {
   let { key } = keys.range;
   let limit = PAGE;
   for (let count = 0; ; ) {
-    const page = await readPage(
-      client,
-      { ...keys.range, key, revision: revision && String(revision) },
-      limit,
-    );
+    const from = { key, revision: revision && String(revision) };
+    const page = await readPage(client, keys, from, limit);
     limit = page.limit;
     revision ??= page.revision;
     for (const kv of page.kvs) {
@@ -62,31 +59,36 @@ async function readOnce(client: EtcdClient, keys: Keys): Promise<Snapshot> {
 const bytesOf = (base64: string) => Buffer.from(base64, 'base64');
 
 /** The first one that could follow. */
-function keyAfter(kv: Fields | undefined): string {
-  return Buffer.concat([bytesOf(base64Of(kv?.key)), Buffer.alloc(1)]).toString('base64');
+function keyAfter(kv: Kv | undefined): string {
+  return Buffer.concat([bytesOf(kv?.key ?? ''), Buffer.alloc(1)]).toString('base64');
 }
 
 /** It answers, so the page was too heavy for it, or for us. */
-async function isTooMuch(client: EtcdClient, error: unknown): Promise<boolean> {
+async function isTooMuch(client: EtcdClient, keys: Keys, error: unknown): Promise<boolean> {
   if (!(error instanceof Unreached)) return false;
   if (error.code !== 'ETIMEDOUT') return error.code === 'EMSGSIZE';
-  return client.ask(range({ key: 'AA==', count_only: true })).then(
+  return client.ask(range({ key: keys.config, count_only: true })).then(
     () => true,
     () => false,
   );
 }
 
-/** The limit that the next page should have, too. */
-async function readPage(client: EtcdClient, body: object, limit: number): Promise<Range & { limit: number }> {
+interface Page extends Range {
+  /** That the next one should have. */
+  readonly limit: number;
+}
+
+async function readPage(client: EtcdClient, keys: Keys, from: object, limit: number): Promise<Page> {
+  const body = { ...keys.range, ...from };
   for (let size = limit; ; size = Math.ceil(size / STEP)) {
     try {
       const page = await client.ask(range({ ...body, limit: String(size) }, LARGEST_PAGE));
       return { ...page, limit: Math.min(PAGE, size * STEP) };
     } catch (error) {
-      if (!(await isTooMuch(client, error))) throw error;
+      if (!(await isTooMuch(client, keys, error))) throw error;
       if (size > 1) continue;
       const page = await client.ask(range({ ...body, limit: '1', keys_only: true }));
-      return { ...page, kvs: page.kvs.map((kv) => ({ ...kv, unread: true })), limit: 1 };
+      return { ...page, kvs: page.kvs.map((kv) => ({ ...kv, value: undefined })), limit: 1 };
     }
   }
 }

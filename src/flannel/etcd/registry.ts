@@ -2,8 +2,9 @@
 import { randomBytes } from 'node:crypto';
 import type { Registry, Snapshot, Watching, WatchListener } from '../registry.ts';
 import { type ClientOptions, EtcdClient } from './client.ts';
-import { base64Of, encoded, type Fields, fieldsOf, integerOf, listOf } from './fields.ts';
+import { encoded, type Fields, fieldsOf, integerOf, listOf } from './fields.ts';
 import { Keys } from './keys.ts';
+import type { Kv } from './kv.ts';
 import { range, readRange } from './range.ts';
 import { readAll } from './read.ts';
 import { Refused } from './sentences.ts';
@@ -62,7 +63,7 @@ export class EtcdRegistry implements Registry {
   async timeLeft(key: string): Promise<number | undefined> {
     const { kvs } = await this.client.ask(range({ key: this.keys.subnet(key) }));
     const lease = kvs[0]?.lease;
-    if (lease === undefined) return undefined;
+    if (!lease) return undefined;
     const left = await this.client.ask({
       path: 'lease/timetolive',
       body: { ID: lease },
@@ -147,8 +148,8 @@ export class EtcdRegistry implements Registry {
         }
         const kv = found(answer);
         const isOurs = kv?.lease === lease;
-        const isSame = isOurs && base64Of(kv.value) === encoded(value);
-        return { stands: isSame ? integerOf(kv.mod_revision) : undefined, isOurs };
+        const isSame = isOurs && kv.value === encoded(value);
+        return { stands: isSame ? kv.revision : undefined, isOurs };
       },
     });
   }
@@ -189,7 +190,7 @@ function standsAt(key: string, revision: number) {
 }
 
 /** What stands at the key of a transaction that did not succeed. */
-function found(answer: Fields): Fields | undefined {
+function found(answer: Fields): Kv | undefined {
   const [response] = listOf(answer.responses);
   return readRange(fieldsOf(response?.response_range)).kvs[0];
 }

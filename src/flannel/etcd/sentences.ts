@@ -42,12 +42,16 @@ const CONNECTION: Readonly<Record<string, string>> = {
   ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is not for this address',
 };
 
-export function whyNotReached(url: URL, error: unknown): Unreached {
+/** `isStranger`: it has never answered. */
+export function whyNotReached(url: URL, error: unknown, isStranger = false): Unreached {
   const { code = '', message = '' } = error as NodeJS.ErrnoException;
-  const why =
-    error instanceof Garbled ? message : `${cause(code) ?? printable(message)}${code && ` (${code})`}`;
-  return new Unreached(`etcd at ${url.origin}: ${why}`, code);
+  // so etcd treats who speaks HTTP where it expects TLS, and the other way round
+  const hint = isStranger && code === 'ECONNRESET' ? `: is it ${OTHER_SCHEME[url.protocol]}?` : '';
+  const known = `${cause(code) ?? printable(message)}${hint}${code && ` (${code})`}`;
+  return new Unreached(`etcd at ${url.origin}: ${error instanceof Garbled ? message : known}`, code);
 }
+
+const OTHER_SCHEME: Readonly<Record<string, string>> = { 'http:': 'https://', 'https:': 'http://' };
 
 function cause(code: string): string | undefined {
   if (CONNECTION[code]) return CONNECTION[code];
@@ -84,7 +88,7 @@ export function failureOf(url: URL, status: number, answer: Fields): RegistryErr
 function whyRefused(code: number, said: string): string {
   if (said.includes('invalid user ID or password')) return `it refuses the name or the password ("${said}")`;
   if (said.includes('user name is empty')) return `it wants a name and a password ("${said}")`;
-  if (code === PERMISSION_DENIED) return `its user may not do that ("${said}")`;
+  if (code === PERMISSION_DENIED) return `it does not permit us that ("${said}")`;
   return `it says "${said}"`;
 }
 

@@ -6,9 +6,10 @@
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import { type Change, RegistryError, type Watching, type WatchListener } from '../registry.ts';
 import type { EtcdClient } from './client.ts';
-import { type Fields, fieldsOf, Garbled, integerOf, listOf, parsed } from './fields.ts';
+import { type Fields, fieldsOf, Garbled, listOf, parsed } from './fields.ts';
 import { collect } from './http.ts';
 import type { Keys } from './keys.ts';
+import { kvOf } from './kv.ts';
 import { Lines } from './lines.ts';
 import { type Range, range } from './range.ts';
 import { failureOf, printable, Refused, Unreached, whyNotEtcd, whyNotReached } from './sentences.ts';
@@ -123,12 +124,12 @@ export class EtcdWatch implements Watching {
     return listOf(events).flatMap((event) => this.changeOf(event, before));
   }
 
-  private changeOf({ type, kv: told }: Fields, before: number): Change[] {
-    const kv = fieldsOf(told);
-    const revision = integerOf(kv.mod_revision);
+  private changeOf({ type, kv: fields }: Fields, before: number): Change[] {
+    const kv = kvOf(fieldsOf(fields));
+    const { revision } = kv;
     if (revision <= before) throw new Garbled('its changes come out of order');
     const isGone = type === 'DELETE';
-    const isNew = !isGone && integerOf(kv.create_revision) === revision;
+    const isNew = !isGone && kv.created === revision;
     this.told = revision;
     this.count += Number(isNew) - Number(isGone);
     const meant = this.keys.told(kv);
@@ -169,7 +170,7 @@ export class EtcdWatch implements Watching {
   /** Changes come in order: one from after it was asked means that all before it came, too. */
   private hasTold({ revision, kvs: [kv], count }: Range): boolean {
     if (this.told > revision) return true;
-    return this.count === count && this.told >= integerOf(kv?.mod_revision);
+    return this.count === count && this.told >= (kv?.revision ?? 0);
   }
 
   private get name(): string {
