@@ -110,8 +110,9 @@ const LEAST_BITS = 2;
 /** Throws `Unusable`. */
 export function parseNetwork(text: string): Network {
   const fields = readFields(text, CONFIG, 'the network config');
-  const ipv4 = booleanOf(fields, 'EnableIPv4', true) ? readPool(fields, 'ipv4') : undefined;
-  const ipv6 = booleanOf(fields, 'EnableIPv6', false) ? readPool(fields, 'ipv6') : undefined;
+  const said = { ipv4: readSaid(fields, 'ipv4'), ipv6: readSaid(fields, 'ipv6') };
+  const ipv4 = booleanOf(fields, 'EnableIPv4', true) ? poolOf(said.ipv4) : undefined;
+  const ipv6 = booleanOf(fields, 'EnableIPv6', false) ? poolOf(said.ipv6) : undefined;
   if (!ipv4 && !ipv6) throw unfit('EnableIPv4 and EnableIPv6 are both false, and one of them should be true');
   return { ...(ipv4 && { ipv4 }), ...(ipv6 && { ipv6 }), ...readBackend(fields.get('Backend')) };
 }
@@ -137,20 +138,52 @@ function readBackend(text: string | undefined): Omit<Network, Family> {
   };
 }
 
-function readPool(fields: Fields, family: Family): Pool {
+/** What the keys of one family say, whether the network has that family or not. */
+interface Said {
+  readonly family: Family;
+  readonly network?: Subnet;
+  readonly length?: number;
+  readonly first?: Address;
+  readonly last?: Address;
+}
+
+/** Zero means, as in Go, that it was not said. */
+function readSaid(fields: Fields, family: Family): Said {
   const keys = KEYS[family];
   const text = wordOf(fields, keys.network);
   const network = parseSubnet(text ?? '');
-  if (text === undefined)
-    throw unfit(`${keys.network} is missing, and should be a network such as ${keys.example}`);
-  if (network?.family !== family) throw wrong(keys.network, text, `a network such as ${keys.example}`);
-  const length = lengthIn(network, integerOf(fields, keys.length, [0, 2 ** 32]) || undefined);
-  const second = subnetAround({ family, value: network.base + sizeOf({ ...network, length }) }, length);
+  if (text !== undefined && network?.family !== family) {
+    throw wrong(keys.network, text, `a network such as ${keys.example}`);
+  }
+  return {
+    family,
+    network: network?.length === 0 ? undefined : network,
+    length: integerOf(fields, keys.length, [0, 2 ** 32]) || undefined,
+    first: readAddress(fields, keys.first, family),
+    last: readAddress(fields, keys.last, family),
+  };
+}
+
+/** Those of IPv6 are pointers in flannel, which may be null. */
+function readAddress(fields: Fields, name: string, family: Family): Address | undefined {
+  const text = wordOf(fields, name);
+  if (text === undefined || (text === 'null' && family === 'ipv6')) return undefined;
+  const address = parseAddress(text);
+  if (address?.family !== family)
+    throw wrong(name, text, `an address such as ${KEYS[family].example.split('/')[0]}`);
+  return address.value === 0n ? undefined : address;
+}
+
+function poolOf({ family, network, length: saidLength, first, last }: Said): Pool {
+  const keys = KEYS[family];
+  if (!network) throw unfit(`${keys.network} is missing, and should be a network such as ${keys.example}`);
+  const length = lengthIn(network, saidLength);
+  const second = { family, value: network.base + sizeOf({ ...network, length }) };
   const pool = {
     network,
     length,
-    first: boundary(fields, keys.first, network, length) ?? second,
-    last: boundary(fields, keys.last, network, length) ?? subnetAround(lastOf(network), length),
+    first: boundary(keys.first, first ?? second, network, length),
+    last: boundary(keys.last, last ?? baseOf(subnetAround(lastOf(network), length)), network, length),
   };
   if (pool.first.base > pool.last.base) {
     throw unfit(`${keys.first} ${textOf(pool.first)} is behind ${keys.last} ${textOf(pool.last)}`);
@@ -176,13 +209,8 @@ function lengthIn(network: Subnet, said: number | undefined): number {
   return length;
 }
 
-/** Zero means, as in flannel, that it was not said. */
-function boundary(fields: Fields, name: string, network: Subnet, length: number): Subnet | undefined {
-  const text = wordOf(fields, name);
-  if (text === undefined || (text === 'null' && network.family === 'ipv6')) return undefined;
-  const address: Address | undefined = parseAddress(text);
-  if (address?.family !== network.family) throw wrong(name, text, `an address in ${formatSubnet(network)}`);
-  if (address.value === 0n) return undefined;
+function boundary(name: string, address: Address, network: Subnet, length: number): Subnet {
+  const text = formatAddress(address);
   if (!contains(network, address)) throw unfit(`${name} ${text} is not in ${formatSubnet(network)}`);
   const subnet = subnetAround(address, length);
   if (subnet.base !== address.value) {

@@ -113,6 +113,12 @@ describe('a config', () => {
     ],
     ['{"EnableIPv4":false}', 'EnableIPv4 and EnableIPv6 are both false'],
     ['{"EnableIPv4":0}', 'EnableIPv4 is "0", and should be true or false'],
+    ['{"Network":"0.0.0.0/0"}', 'Network is missing'],
+    ['{"Network":"10.5.0.0/16","IPv6Network":7}', 'IPv6Network is "7"'],
+    [
+      '{"Network":"10.5.0.0/16","IPv6SubnetMax":"x"}',
+      'IPv6SubnetMax is "x", and should be an address such as 2001:db8::',
+    ],
     ['{"EnableIPv4":false,"EnableIPv6":true}', 'IPv6Network is missing'],
     ['{"EnableIPv4":false,"EnableIPv6":true,"IPv6Network":"fc00::/125"}', 'too small: /124 is the longest'],
     ['{"Network":"10.5.0.0/16"}', 'Backend is missing, which means udp'],
