@@ -80,6 +80,7 @@ export class FlannelNode {
   private external: External | undefined;
   /** What the host was told to be. */
   private settings: HostSettings | undefined;
+  private hasConfig = false;
   /** What the leases of others are judged by. */
   private judgedBy = '';
   private isReady = false;
@@ -155,17 +156,31 @@ export class FlannelNode {
   private begin(snapshot: Snapshot): void {
     this.ages.begin(snapshot.entries);
     this.snapshot = snapshot;
-    this.leases.replace(snapshot);
+    this.hasConfig = snapshot.config !== undefined;
+    if (this.isForgetful) this.leases.apply(snapshot.entries.map((entry) => ({ what: 'put', entry })));
+    else this.leases.replace(snapshot);
     this.settling.soon();
   }
 
   private observe(changes: readonly Change[]): void {
     this.ages.observe(changes);
-    const hasOthers = this.leases.apply(changes);
+    const config = changes.findLast(({ what }) => what === 'config');
+    if (config?.what === 'config') this.hasConfig = config.value !== undefined;
+    const hasOthers = this.leases.apply(
+      this.isForgetful ? changes.filter(({ what }) => what !== 'gone') : changes,
+    );
     this.own.observe(changes);
     // with another config all is looked at from its beginning
-    if (changes.some(({ what }) => what === 'config')) this.follower.again();
+    if (config) this.follower.again();
     else if (hasOthers) this.program();
+  }
+
+  /**
+   * A registry that has lost the config has lost all, and the nodes write their leases again: whose was there stays until
+   * there is a config, and with it somebody who says that this is the network.
+   */
+  private get isForgetful(): boolean {
+    return !this.hasConfig && this.network !== undefined;
   }
 
   /** True: all is as it should be. Our lease is tried again by itself. */
@@ -244,16 +259,18 @@ export class FlannelNode {
       if (!isDone) this.settings = undefined;
     }
     this.programNow();
-    const env = formatSubnetEnv(network, subnets, host.mtu, ipMasq);
     const parts = [
       this.settings !== undefined,
-      await troubles.guard('the subnet file', () => writeIfOther(subnetFile, env, NO_SUBNET_FILE)),
       bridge === undefined || (await troubles.guard('the bridge', () => host.ensureBridge())),
       !ipMasq || (await troubles.guard('masquerading', () => host.ensureMasquerade())),
     ];
     await host.idle();
     const isAway = Object.values(host.report()).some((report) => report.away !== undefined);
-    const isMade = parts.every(Boolean) && !isAway;
+    if (isAway) return false;
+    // last, as it is what container runtimes wait for
+    const env = formatSubnetEnv(network, subnets, host.mtu, ipMasq);
+    parts.push(await troubles.guard('the subnet file', () => writeIfOther(subnetFile, env, NO_SUBNET_FILE)));
+    const isMade = parts.every(Boolean);
     if (isMade && !this.isReady) this.sayReady(external, subnets);
     return isMade;
   }

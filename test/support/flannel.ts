@@ -27,6 +27,7 @@ export class FlannelLab {
   etcdHost!: Host;
   private readonly middle: Host;
   private ports = 0;
+  private made = 0;
 
   private constructor(lab: Lab) {
     this.lab = lab;
@@ -34,10 +35,11 @@ export class FlannelLab {
     this.middle.ip('link add br0 type bridge mcast_snooping 0', 'link set br0 up');
   }
 
-  static async open(lab: Lab): Promise<FlannelLab> {
+  /** `words`: more of etcd's. */
+  static async open(lab: Lab, words: readonly string[] = []): Promise<FlannelLab> {
     const flannel = new FlannelLab(lab);
     flannel.etcdHost = flannel.host('etcd', 100);
-    flannel.etcd = await Etcd.start(lab, { place: flannel.etcdHost, address: '192.0.2.100' });
+    flannel.etcd = await Etcd.start(lab, { place: flannel.etcdHost, address: '192.0.2.100', words });
     return flannel;
   }
 
@@ -63,10 +65,38 @@ export class FlannelLab {
     return this.etcd.put(`${PREFIX}/config`, text);
   }
 
+  /** As it stands there; undefined: there is none. */
+  async lease(node: { readonly subnet: string }): Promise<string | undefined> {
+    const key = base64(`${PREFIX}/subnets/${node.subnet.replace('/', '-')}`);
+    const { kvs } = (await this.etcd.call('kv/range', { key })) as { kvs?: { value: string }[] };
+    return kvs && Buffer.from(kvs[0].value, 'base64').toString();
+  }
+
+  /** Of nodes that are not there, at 198.51.100.0/23 and so on; those of before that are no more of them go. */
+  async putLeases(count: number, salt = 0): Promise<void> {
+    const ops = Array.from({ length: Math.max(count, this.made) }, (_, at) => {
+      const key = base64(`${PREFIX}/subnets/10.5.${128 + (at >> 4)}.${(at & 15) << 4}-28`);
+      return at < count
+        ? { request_put: { key, value: base64(leaseOf(at, salt)) } }
+        : { request_delete_range: { key } };
+    });
+    this.made = count;
+    for (let at = 0; at < ops.length; at += 100) {
+      await this.etcd.call('kv/txn', { success: ops.slice(at, at + 100) });
+    }
+  }
+
   async close(): Promise<void> {
     for (const node of this.nodes) node.killDaemon();
     await this.lab.close();
   }
+}
+
+function leaseOf(at: number, salt: number): string {
+  const byte = (number: number) => (number & 0xff).toString(16).padStart(2, '0');
+  const mac = `02:00:00:${byte(salt)}:${byte(at >> 8)}:${byte(at)}`;
+  const ip = `198.51.${100 + (at >> 8)}.${at & 0xff}`;
+  return `{"PublicIP":"${ip}","PublicIPv6":null,"BackendType":"vxlan","BackendData":{"VNI":1,"VtepMAC":"${mac}"}}`;
 }
 
 /** What `vtep flannel` says, in one run of it. */
@@ -108,14 +138,25 @@ export class FlannelNode {
     return join(this.folder, 'subnet.env');
   }
 
+  /** What starts it. */
+  command(...more: string[]): string[] {
+    const words = [...this.words, '--subnet-file', this.subnetFile, '--bridge', 'cni0'];
+    const iface = more.includes('--iface') ? [] : ['--iface', 'eth0'];
+    return [MAIN, 'flannel', ...words, ...iface, ...more];
+  }
+
+  /** A verb to its daemon, its items. */
+  async vtep<T>(words: readonly string[]): Promise<T[]> {
+    return JSON.parse(await this.host.run(process.execPath, MAIN, ...words)) as T[];
+  }
+
   private get words(): string[] {
     return ['--etcd-endpoints', this.flannel.etcd.url, '--state', this.state, '--socket', this.socket];
   }
 
   /** Starts it, and does not wait. */
   begin(...more: string[]): Run {
-    const words = [...this.words, '--subnet-file', this.subnetFile, '--iface', 'eth0', '--bridge', 'cni0'];
-    const child = this.host.spawn(process.execPath, MAIN, 'flannel', ...words, ...more);
+    const child = this.host.spawn(process.execPath, ...this.command(...more));
     const run: Run = { pid: child.pid as number, stdout: '', stderr: '', code: undefined };
     child.stdout?.on('data', (chunk) => {
       run.stdout += chunk;
@@ -164,6 +205,20 @@ export class FlannelNode {
 
   async status(): Promise<NodeStatus> {
     return JSON.parse(await this.verb('status', '-j')) as NodeStatus;
+  }
+
+  /** What its worker is late for waits, on a machine that is busy with tests: nothing of it is lost for that. */
+  beLenient(device = 'flannel.1'): void {
+    this.host.ip(`link set ${device} txqueuelen 20000`);
+  }
+
+  /** From etcd alone: neither hears of the other that it is so. */
+  cutOff(): void {
+    this.host.ip('route add blackhole 192.0.2.100');
+  }
+
+  rejoin(): void {
+    this.host.ip('route del blackhole 192.0.2.100');
   }
 
   /** In its subnet, behind the bridge. */
