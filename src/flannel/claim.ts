@@ -73,7 +73,7 @@ export function nextStep(situation: Situation): Step {
 /** Flannel's order: the lease that has our address, the subnet of an earlier run, one by chance. */
 function toTake({ snapshot, wish, previous, random }: Situation): Step {
   const { network } = wish;
-  const ours = snapshot.entries.filter((entry) => isOfNode(entry, wish));
+  const ours = snapshot.entries.filter((entry) => isOfNode(entry, wish) && parseKey(entry.key));
   const unfit = ours.find(({ key }) => !fitNetwork(network, parseKey(key) ?? {}));
   if (unfit) {
     const { key, revision } = unfit;
@@ -88,13 +88,9 @@ function toTake({ snapshot, wish, previous, random }: Situation): Step {
   if (own) {
     const { key, revision } = own;
     const subnets = parseKey(key) as Subnets;
-    return {
-      what: 'write',
-      key,
-      revision,
-      subnets,
-      news: `${textOf(subnets)} is ours by the lease that has our address`,
-    };
+    const problem = isOfAnother(own, subnets, wish) ? moved(key, wish) : undefined;
+    const news = `${textOf(subnets)} is ours by the lease that has our address`;
+    return { what: 'write', key, revision, subnets, problem, news };
   }
   const taken = takenOf(snapshot.entries, network);
   if (fitNetwork(network, previous) && areFree(previous, taken)) {
@@ -159,14 +155,15 @@ export function isOurs(held: Held, wish: Wish, value: string | undefined): boole
 function ownerOf(entry: Entry, held: Held, wish: Wish): string | undefined {
   const ips = parsePublicIps(entry.value ?? '');
   if (!isOfNode(entry, wish)) return ips.ipv4 ?? ips.ipv6;
-  const families = FAMILIES.filter((family) => held.subnets[family]);
-  return families.some((family) => isAnother(macIn(entry, family), wish.ends[family]?.mac))
-    ? 'us twice'
-    : undefined;
+  return isOfAnother(entry, held.subnets, wish) ? 'us twice' : undefined;
 }
 
-function isAnother(theirs: string | undefined, ours: string | undefined): boolean {
-  return theirs !== undefined && theirs !== ours;
+/** It has our address, and a MAC that is not ours. */
+function isOfAnother(entry: Entry, subnets: Subnets, { ends }: Wish): boolean {
+  return FAMILIES.some((family) => {
+    const mac = subnets[family] && macIn(entry, family);
+    return mac !== undefined && mac !== ends[family]?.mac;
+  });
 }
 
 function macIn({ value }: Entry, family: Family): string | undefined {
@@ -177,12 +174,26 @@ function macIn({ value }: Entry, family: Family): string | undefined {
   }
 }
 
-function disputeOver(key: string, { ends }: Wish): string {
-  const ips = [ends.ipv4?.publicIp, ends.ipv6?.publicIp].filter((ip) => ip !== undefined).join(' and ');
+const EACH_ITS_OWN = 'each node needs an address of its own (--public-ip)';
+
+function disputeOver(key: string, wish: Wish): string {
   return (
-    `another node has our address ${ips} and wrote itself into our lease ${key}: each node needs an address of its own ` +
-    '(--public-ip); traffic goes on as far as others let it'
+    `another node has our address ${addressesOf(wish)} and wrote itself into our lease ${key}: ${EACH_ITS_OWN}, ` +
+    'and this one is to be started again then; traffic goes on as far as others let it'
   );
+}
+
+function moved(key: string, wish: Wish): string {
+  return (
+    `the lease ${key} of our address ${addressesOf(wish)} had a MAC that is not ours, and is written anew; if another node ` +
+    `has that address too: ${EACH_ITS_OWN}`
+  );
+}
+
+function addressesOf({ network, ends }: Wish): string {
+  return familiesOf(network)
+    .map((family) => ends[family]?.publicIp)
+    .join(' and ');
 }
 
 /** By its address, as flannel knows its own: that of the network's first family counts. */

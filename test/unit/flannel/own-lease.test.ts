@@ -143,9 +143,14 @@ describe('a lease is taken', () => {
   it('as the one that has our address already, written anew', async () => {
     const world = new World();
     await world.put('10.5.9.0-24', valueBy(1, 'c6:d2:32:6f:8f:44'));
-    const { key } = await world.node(1, { previous: parseKey('10.5.7.0-24') as Subnets });
+    const { key, said, own } = await world.node(1, { previous: parseKey('10.5.7.0-24') as Subnets });
     expect(key()).toBe('10.5.9.0-24');
     expect(world.entries()).toEqual({ '10.5.9.0-24': valueBy(1) });
+    expect(said[0]).toMatch(
+      /^warn: the lease 10\.5\.9\.0-24 of our address 192\.168\.0\.1 had a MAC that is not ours/,
+    );
+    expect(own.status()).toMatchObject({ standing: 'held' });
+    expect(own.status()).not.toHaveProperty('problem');
   });
 
   it('as that one, though somebody has some of it meanwhile', async () => {
@@ -160,7 +165,8 @@ describe('a lease is taken', () => {
   it('as one that was only reserved for our address', async () => {
     const world = new World();
     await world.put('10.5.9.0-24', '{"PublicIP":"192.168.0.1"}');
-    await world.node(1);
+    const { said } = await world.node(1);
+    expect(said).toEqual(['info: 10.5.9.0/24 is ours by the lease that has our address']);
     expect(world.entries()).toEqual({ '10.5.9.0-24': valueBy(1) });
   });
 
@@ -168,8 +174,9 @@ describe('a lease is taken', () => {
     const world = new World();
     await world.put('10.5.9.0-25', valueBy(1));
     await world.put('10.6.9.0-24', valueBy(1));
+    await world.put('nonsense', valueBy(1));
     const { key } = await world.node(1);
-    expect(Object.keys(world.entries())).toEqual([key()]);
+    expect(Object.keys(world.entries())).toEqual(['nonsense', key()]);
     expect(key()).toMatch(/-24$/);
   });
 
