@@ -21,7 +21,9 @@ import { Errand } from './errand.ts';
 import { type External, type ExternalWords, findExternal } from './external.ts';
 import { Follower } from './follower.ts';
 import { familiesOf } from './free-subnets.ts';
-import { Host, type HostSettings, type OwnEnd } from './host.ts';
+import { Host, type HostSettings } from './host.ts';
+import { settingsOf } from './host-settings.ts';
+import type { Ends } from './lease.ts';
 import { Leases } from './leases.ts';
 import { type Left, leave } from './leaving.ts';
 import { type Network, parseNetwork } from './network.ts';
@@ -30,7 +32,7 @@ import { OwnLease } from './own-lease.ts';
 import type { Change, Registry, Snapshot } from './registry.ts';
 import { remember } from './remembered.ts';
 import { State } from './state.ts';
-import { FAMILIES, type Family, formatSubnet, type Subnets } from './subnet.ts';
+import { FAMILIES, type Subnets } from './subnet.ts';
 import { formatSubnetEnv, readSubnetEnv } from './subnet-env.ts';
 import { Troubles } from './troubles.ts';
 import { tunnelName } from './tunnel.ts';
@@ -226,13 +228,13 @@ export class FlannelNode {
     if (before && isOther && !this.snapshot) this.follower.again();
   }
 
-  private endsOf(network: Network, external: External) {
+  private endsOf(network: Network, external: External): Ends {
     const ends = familiesOf(network).map((family) => {
       const device = tunnelName(network.vni, family === 'ipv6');
       const mac = this.state.macOf(device, findDevice(device)?.mac);
       return [family, { publicIp: external[family]?.publicIp, mac }];
     });
-    return Object.fromEntries(ends) as { [F in Family]?: { publicIp: string; mac: string } };
+    return Object.fromEntries(ends) as Ends;
   }
 
   private judge(self: Self): void {
@@ -251,7 +253,8 @@ export class FlannelNode {
 
   private async make(network: Network, external: External, subnets: Subnets): Promise<boolean> {
     const { bridge, ipMasq, subnetFile } = this.options;
-    const settings = this.settingsOf(network, external, subnets);
+    const ends = this.endsOf(network, external);
+    const settings = settingsOf({ network, external, subnets, ends, bridge, masquerade: ipMasq });
     const { troubles, host } = this;
     if (JSON.stringify(settings) !== JSON.stringify(this.settings)) {
       this.settings = settings;
@@ -295,23 +298,5 @@ export class FlannelNode {
   private programNow(): void {
     if (!this.settings) return;
     for (const family of FAMILIES) this.host.want(family, this.leases.peers(family));
-  }
-
-  private settingsOf(network: Network, external: External, subnets: Subnets): HostSettings {
-    const { vni, port, learning, directRouting } = network;
-    const macs = this.endsOf(network, external);
-    const ends = familiesOf(network).flatMap((family): [Family, OwnEnd][] => {
-      const [pool, subnet, end] = [network[family], subnets[family], external[family]];
-      if (!pool || !subnet || !end) return [];
-      const texts = { network: formatSubnet(pool.network), subnet: formatSubnet(subnet) };
-      return [[family, { ...texts, local: end.local, mac: macs[family]?.mac ?? '' }]];
-    });
-    return {
-      ...{ vni, port, learning, directRouting },
-      external: { name: external.name, mtu: network.mtu ?? external.mtu },
-      ...Object.fromEntries(ends),
-      bridge: this.options.bridge,
-      masquerade: this.options.ipMasq,
-    };
   }
 }
