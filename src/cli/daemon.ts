@@ -10,6 +10,7 @@ import { ENGINE_RANGES } from '../control/link-options.ts';
 import { type Log, logTo } from '../control/log.ts';
 import { formatOffloads } from '../control/offloads.ts';
 import { countWorkers } from '../control/open-tap.ts';
+import { takeBackAll } from '../control/record.ts';
 import { socketPath } from '../control/socket-path.ts';
 import type { Configuration } from '../daemon/configuration.ts';
 import { Daemon } from '../daemon/daemon.ts';
@@ -123,6 +124,7 @@ async function carry(reading: DaemonReading): Promise<number> {
     throw error;
   });
   try {
+    takeBackAll();
     if (file !== undefined) await (await configured()).start();
   } catch (error) {
     await server.close();

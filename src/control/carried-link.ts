@@ -138,7 +138,7 @@ export class CarriedLink {
       const ways = await takeWays(plane, to, site, report);
       undo.push(() => undoAll(ways.undo));
       ways.membership?.follow(this.state.up);
-      keepUp(this.ifindex, said, this.options.addresses, undo);
+      keepUp(this, said, this.options.addresses, undo);
       undo.push(() => plane.sockets.cook(link.index, this.options, survey(this.options).device?.index ?? 0));
       plane.sockets.cook(link.index, to, site.device?.index ?? 0);
       const isTrunk = to.vni === NO_VNI;

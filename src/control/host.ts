@@ -3,6 +3,7 @@
 import { addAddress, addressesOf, formatAddress, parseAddress, removeAddress } from '../io/addresses.ts';
 import { changeDevice, type Device, type DeviceChange, findDevice } from '../io/devices.ts';
 import { succeeds } from '../io/rtnetlink.ts';
+import { marked, note, takeBack } from './record.ts';
 import type { Undo } from './undo.ts';
 
 export interface Wanted {
@@ -16,16 +17,18 @@ export interface Wanted {
 }
 
 /**
- * Sets on the TAP what is not so yet. Each change that a device which outlives us should not keep goes to `undo`.
- * Returns the device as it is then.
+ * Sets on the TAP what is not so yet. What a device that outlives us (`isOurs` false) should not keep goes to `undo`, and
+ * is noted on it. Returns the device as it is then.
  */
-export function setUp(wanted: Wanted, undo: Undo, warn: (sentence: string) => void): Device {
+export function setUp(wanted: Wanted, isOurs: boolean, undo: Undo, warn: (sentence: string) => void): Device {
   const { name, mtu, mac } = wanted;
-  const before = findDevice(name);
+  const before = isOurs ? findDevice(name) : asItWas(name);
   if (!before) throw new Error(`the TAP ${name} vanished while it was set up`);
+  if (!isOurs) undo.push(() => takeBack(before.index));
   const set = (to: DeviceChange, was: DeviceChange) => {
+    if (!isOurs) note(before.index, to);
     changeDevice(before, to);
-    undo.push(() => succeeds(() => changeDevice(before, was)));
+    if (!isOurs) undo.push(() => succeeds(() => changeDevice(before, was)));
   };
   if (mac && mac !== before.mac) set({ mac }, { mac: before.mac });
   if (mtu !== before.mtu && (wanted.mtuAsked || mayConfigure(before))) set({ mtu }, { mtu: before.mtu });
@@ -34,18 +37,29 @@ export function setUp(wanted: Wanted, undo: Undo, warn: (sentence: string) => vo
       `the MTU of ${name} stays ${before.mtu}, the path carries ${mtu}; as root: ip link set dev ${name} mtu ${mtu}`,
     );
   }
-  setAddresses(before, wanted.addresses, undo);
+  setAddresses(before, wanted.addresses, isOurs, undo);
   if (wanted.up && !before.up) set({ up: true }, { up: false });
   return findDevice(name) ?? before;
 }
 
-function setAddresses(on: Device, wanted: readonly string[], undo: Undo): void {
+/** Without what one who was killed has left changed. */
+function asItWas(name: string): Device | undefined {
+  const left = findDevice(name);
+  if (left) takeBack(left.index);
+  return findDevice(name);
+}
+
+function setAddresses(on: Device, wanted: readonly string[], isOurs: boolean, undo: Undo): void {
   if (wanted.length === 0) return;
   const had = addressesOf(on).map(formatAddress);
   for (const address of wanted.map((text) => parseAddress(on, text))) {
     if (had.includes(formatAddress(address))) continue;
-    addAddress(on, address);
-    undo.push(() => succeeds(() => removeAddress(on, address)));
+    if (isOurs) addAddress(on, address);
+    else {
+      note(on.index, 'addresses');
+      addAddress(on, marked(address));
+      undo.push(() => succeeds(() => removeAddress(on, address)));
+    }
   }
 }
 

@@ -17,6 +17,7 @@ import type { HostFollower } from './host-follower.ts';
 import type { Link } from './link.ts';
 import type { LinkOptions, Say } from './link-options.ts';
 import type { LinkArgs } from './protocol.ts';
+import { marked, note } from './record.ts';
 import type { Undo } from './undo.ts';
 
 export interface Site {
@@ -73,16 +74,22 @@ export function settle(
     mtuAsked: options.mtu !== undefined,
     mac: mac && formatMac(mac.high, mac.low),
   };
-  const own = setUp(wanted, existing ? undo : [], (sentence) => say('warn', sentence));
+  const own = setUp(wanted, !existing, undo, (sentence) => say('warn', sentence));
   undo.push(host.follow(link, own.index));
   return own;
 }
 
 /** What was said of the TAP now, in `said`; the rest stays as it is, whoever made it so. */
-export function keepUp(ifindex: number, said: LinkArgs, before: readonly string[], undo: Undo): void {
+export function keepUp(
+  { ifindex, isMade }: { ifindex: number; isMade: boolean },
+  said: LinkArgs,
+  before: readonly string[],
+  undo: Undo,
+): void {
   const own = findDevice(ifindex);
   if (!own) return; // it was moved to another namespace
   const set = (to: DeviceChange, was: DeviceChange) => {
+    if (!isMade) note(ifindex, to);
     changeDevice(own, to);
     undo.push(() => changeDevice(own, was));
   };
@@ -101,7 +108,8 @@ export function keepUp(ifindex: number, said: LinkArgs, before: readonly string[
   }
   const come = addresses.filter((each) => !before.includes(each)).map((each) => parseAddress(own, each));
   for (const each of come.filter((address) => !has(address))) {
-    addAddress(own, each);
+    if (!isMade) note(ifindex, 'addresses');
+    addAddress(own, isMade ? each : marked(each));
     undo.push(() => removeAddress(own, each));
   }
 }

@@ -21,6 +21,8 @@ export interface Device {
   readonly alias: string;
   /** Of a TAP: whether it stays when nobody holds it, and the user who may. */
   readonly persistent?: boolean;
+  /** Of a TAP: whether a process has it open. */
+  readonly held?: boolean;
   readonly owner?: number;
   /** Of a TAP that was made for several queues: how many are held now. */
   readonly queues?: number;
@@ -52,6 +54,7 @@ const ATTRIBUTE = {
   group: 27,
   netns: 28,
   extent: 29,
+  carrier: 33,
   otherName: 53,
 } as const;
 const INFO = { kind: 1, data: 2 } as const;
@@ -108,17 +111,21 @@ export function readDevice(body: Buffer): Device {
     master: numberOf(found.get(ATTRIBUTE.master)),
     kind,
     alias: textOf(found.get(ATTRIBUTE.alias)),
-    ...(kind === 'tun' && tapState(info.get(INFO.data))),
+    ...(kind === 'tun' && tapState(info.get(INFO.data), found.get(ATTRIBUTE.carrier)?.[0] === 1)),
   };
 }
 
-function tapState(data: Buffer | undefined): Pick<Device, 'persistent' | 'owner' | 'queues'> {
+/** One of one queue has a carrier while somebody has it open; one of several can be left with it. */
+function tapState(data: Buffer | undefined, hasCarrier: boolean): Partial<Device> {
   const found = attributes(data);
+  const hasQueues = numberOf(found.get(TUN.multiQueue)) !== 0;
+  const queues = numberOf(found.get(TUN.queues));
   const owner = found.get(TUN.owner);
   return {
     persistent: numberOf(found.get(TUN.persistent)) !== 0,
     ...(owner && { owner: numberOf(owner) }),
-    ...(numberOf(found.get(TUN.multiQueue)) !== 0 && { queues: numberOf(found.get(TUN.queues)) }),
+    held: hasQueues ? queues > 0 : hasCarrier,
+    ...(hasQueues && { queues }),
   };
 }
 

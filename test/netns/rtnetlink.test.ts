@@ -67,7 +67,7 @@ function judged(link: IpLink, all: IpLink[]): Device {
     master: all.find(({ ifname }) => ifname === link.master)?.ifindex ?? 0,
     kind,
     alias: link.ifalias ?? '',
-    ...(kind === 'tun' && { persistent: data.persist }),
+    ...(kind === 'tun' && { persistent: data.persist, held: Number(data.numqueues ?? 0) > 0 }),
     ...(kind === 'tun' && data.user !== undefined && { owner: Number(data.user) }),
     ...(data.multi_queue === true && { queues: data.numqueues ?? 0 }),
   } as Device;
