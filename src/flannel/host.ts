@@ -162,18 +162,41 @@ export class Host {
   }
 }
 
-/** Takes away what this or any earlier process has made here; a daemon that does not run is not started for it. */
+/**
+ * Takes away what this or any earlier process has made here; a daemon that does not run is not started for it. What
+ * fails does not keep the rest; it is thrown at the end.
+ */
 export async function takeDown(connect: () => Promise<Client>, clock: Clock): Promise<void> {
+  const failed: string[] = [];
+  for (const part of [removeRoutes, () => removeTunnels(connect, clock), removeBridges, removeMasquerade]) {
+    try {
+      await part();
+    } catch (error) {
+      failed.push((error as Error).message);
+    }
+  }
+  if (failed.length > 0) throw new Error(failed.join('; '));
+}
+
+function removeRoutes(): void {
   for (const ipv6 of [false, true]) {
     for (const route of routesBy(PROTOCOL, ipv6)) succeeds(() => removeRoute(route));
   }
+}
+
+/** Their neighbours and entries go with them. */
+async function removeTunnels(connect: () => Promise<Client>, clock: Clock): Promise<void> {
   const tunnels = ourTunnels();
-  if (tunnels.length > 0) {
-    const daemon = new VtepDaemon(connect, clock);
+  if (tunnels.length === 0) return;
+  const daemon = new VtepDaemon(connect, clock);
+  try {
     for (const { name } of tunnels) await daemon.ask('link del', { name });
+  } finally {
     daemon.close();
   }
-  removeBridges();
+}
+
+async function removeMasquerade(): Promise<void> {
   await new Masquerade().remove();
 }
 

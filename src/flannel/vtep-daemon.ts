@@ -33,6 +33,8 @@ interface Line {
   /** By the request's id. */
   readonly pending: Map<number, Pending>;
   callOff: () => void;
+  /** Why nothing more comes. */
+  ended?: Away;
 }
 
 export class VtepDaemon {
@@ -53,6 +55,7 @@ export class VtepDaemon {
   async ask<V extends Verb>(verb: V, args: Verbs[V]['args']): Promise<Verbs[V]['items'][]> {
     this.line ??= this.open();
     const line = await this.line;
+    if (line.ended) throw line.ended;
     return new Promise((resolve, reject) => {
       if (line.pending.size === 0) this.beginToWait(line);
       line.pending.set(line.client.send(verb, args), { items: [], resolve, reject });
@@ -92,7 +95,8 @@ export class VtepDaemon {
     }
     line.callOff();
     this.line = undefined;
-    for (const { reject } of line.pending.values()) reject(new Away(why));
+    line.ended = new Away(why);
+    for (const { reject } of line.pending.values()) reject(line.ended);
     if (!this.isClosed) this.onGone();
   }
 
