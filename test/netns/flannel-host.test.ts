@@ -238,7 +238,6 @@ describe('the host of a flannel node', () => {
     const took = await flannel.want('ipv4', peers);
     const grown = (await flannel.memory()) - idle;
     expect(await lab.state()).toEqual(needed(peers));
-    console.log(`1000 leases in ${Math.round(took)} ms, ${Math.round(grown / 1e6)} MB`);
     expect(took).toBeLessThan(15_000);
     expect(grown).toBeLessThan(100e6);
     await flannel.kill();
