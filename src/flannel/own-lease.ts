@@ -62,7 +62,9 @@ export class OwnLease {
   private held: Held | undefined;
   private forwarded: Subnets | undefined;
   private standing: Standing = 'none';
+  /** What is wrong: now, and as of the last snapshot. */
   private problem: string | undefined;
+  private lasting: string | undefined;
   private tended = Number.NEGATIVE_INFINITY;
   private isStopped = false;
   private callOff: () => void = () => {};
@@ -91,6 +93,7 @@ export class OwnLease {
   /** Whenever all of the registry was read, and whenever the wish is another one. What fails is tried again. */
   settle(snapshot: Snapshot, wish: Wish): Promise<void> {
     return this.alone(async () => {
+      if (this.isStopped) return;
       this.wish = wish;
       // Read before our last write, it knows nothing of it; but a registry that lost all counts from one again.
       const isOld = this.held !== undefined && snapshot.revision < this.held.revision;
@@ -151,6 +154,7 @@ export class OwnLease {
     let snapshot = first;
     let lost = 0;
     for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
+      if (this.isStopped) return;
       const step = nextStep({ snapshot, wish, held: this.held, previous, forceNew, random: this.random });
       if (step.problem !== undefined) this.complain(step.problem);
       if (step.what === 'rest') return this.rest(step);
@@ -169,6 +173,7 @@ export class OwnLease {
     switch (step.what) {
       case 'abandon':
         this.held = undefined;
+        this.standing = 'lost';
         return true;
       case 'remove':
         if (!(await registry.remove(step.key, step.revision))) return false;
@@ -208,6 +213,7 @@ export class OwnLease {
     const hasChanged = this.standing !== standing || this.forwarded !== held?.subnets;
     this.standing = standing;
     this.problem = problem;
+    this.lasting = problem;
     this.forwarded = held?.subnets ?? this.forwarded;
     if (hasChanged) this.options.changed?.();
     this.plan();
@@ -246,6 +252,7 @@ export class OwnLease {
     try {
       await work();
     } catch (error) {
+      if (this.isStopped) return;
       const retry = this.held ? Math.min(RETRY_MS, this.options.ttl * 100) : FIRST_RETRY_MS;
       const what = this.held ? `the lease ${this.held.key} cannot be kept` : 'no lease can be had';
       this.complain(`${what} now, it is tried again every ${retry / 1000} s: ${(error as Error).message}`);
@@ -259,10 +266,8 @@ export class OwnLease {
     const revision = await registry.renew(held.key, held.value, ttl, held.revision);
     if (revision === undefined) return false;
     this.held = { ...held, revision, until };
-    if (this.standing === 'held' && this.problem !== undefined) {
-      log('info', `the lease ${held.key} is renewed`);
-      this.problem = undefined;
-    }
+    if (this.problem !== this.lasting) log('info', `the lease ${held.key} is renewed`);
+    this.problem = this.lasting;
     return true;
   }
 

@@ -465,6 +465,35 @@ describe('a network that changes', () => {
     });
   });
 
+  it('is said again of no renewal that had to wait', async () => {
+    const world = new World();
+    const { own, registry, settle, said } = await world.node(1, { random: () => 0 });
+    await settle(NARROW);
+    const { problem } = own.status();
+    await world.turn(22.5 * HOUR_MS);
+    registry.goAway('it is away');
+    await world.turn(HOUR_MS);
+    expect(own.status().problem).toMatch(/it is away$/);
+    registry.comeBack();
+    await world.turn(60_000);
+    expect(said).toHaveLength(4);
+    expect(own.status()).toMatchObject({ standing: 'unfit', problem });
+  });
+
+  it('and has no free subnet, is no reason to forward less', async () => {
+    const world = new World();
+    const { own, settle, key } = await world.node(1, { random: () => 0, forceNew: true });
+    const tiny = parseNetwork('{"Network":"10.5.16.0/28","Backend":{"Type":"vxlan"}}');
+    for (const other of ['10.5.16.4-30', '10.5.16.8-30', '10.5.16.12-30']) await world.put(other, valueBy(9));
+    await settle(tiny);
+    expect(own.status()).toMatchObject({ standing: 'lost', key: '10.5.1.0-24' });
+    expect(own.subnets).toEqual(parseKey('10.5.1.0-24'));
+    await world.remove('10.5.16.8-30');
+    await world.turn(60_000);
+    expect(own.status().standing).toBe('held');
+    expect(key()).toBe('10.5.16.8-30');
+  });
+
   it('is followed if that is wanted', async () => {
     const world = new World();
     const { own, settle, key } = await world.node(1, { random: () => 0, forceNew: true });
@@ -492,6 +521,21 @@ describe('a lease is given back', () => {
     await world.put('10.5.11.0-24', valueBy(2));
     expect(await giveBack(world.store.registry(), NETWORK.vni, endsOf(1))).toBe(1);
     expect(Object.keys(world.entries())).toEqual(['10.5.10.0-24', '10.5.11.0-24']);
+  });
+
+  it('or not taken at all by a node that is stopped meanwhile', async () => {
+    const world = new World();
+    const { own, registry, settle, said } = world.idle(1);
+    const create = registry.create.bind(registry);
+    registry.create = async (key, ...said) => {
+      await world.put(key, valueBy(9));
+      own.stop();
+      return create(key, ...said);
+    };
+    await settle(NETWORK);
+    await world.turn(HOUR_MS);
+    expect(Object.values(world.entries())).toEqual([valueBy(9)]);
+    expect(said).toEqual([]);
   });
 
   it('but stays when the node only stops', async () => {
