@@ -5,26 +5,29 @@
 #include "table.h"
 
 enum { FRAMES = 256, BATCH = 64, QUEUE = 1024, SLOT_BYTES = 68 * 1024 + 64, HEADROOM = 64, VXLAN = 8, ETHERNET = 14 };
-enum { LINK = 1, ENDPOINT = 0x40000 | 4789, PORT = 4789, NOW = 1, REMOTES = 4096, REMOTE_WORDS = 8, LONGEST = 65499 };
-enum { LEARNING = 1, PROXY = 2, SUPPRESS = 4, STRICT = 8, LEARNED = 1, STATIC = 2, PERMANENT = 4 };
+enum { LINK = 1, ENDPOINT = 0x40000 | 4789, PORT = 4789, NOW = 1, REMOTES = 4096, REMOTE_WORDS = 8, LONGEST = 65499,
+       NOWHERE = -1 };
+enum { LEARNING = 1, PROXY = 2, SUPPRESS = 4, STRICT = 8, SHORT_CIRCUIT = 64, UNTAGGED = 128 | 256 };
+enum { LEARNED = 1, STATIC = 2, PERMANENT = 4 };
 enum { EVENTS = 4096, EVENT_WORDS = 8, EVENT_LEARN = 1, EVENT_L2MISS = 4, EVENT_L3MISS = 5 };
 
 enum counter {
   RX_FRAMES, RX_BYTES, TX_FRAMES, TX_BYTES, SHORT, NO_VNI, UNKNOWN_VNI, RESERVED, OWN, BAD_SOURCE, ELSEWHERE,
-  FRAME_SHORT, FRAME_LONG, BAD_OFFLOAD, NO_DESTINATION, UNANSWERED, ANSWERED, FLOODED, TABLE_FULL, COUNTERS
+  FRAME_SHORT, FRAME_LONG, BAD_OFFLOAD, NO_DESTINATION, UNANSWERED, ANSWERED, FLOODED, TABLE_FULL, INNER_VLAN,
+  CONGESTED, COUNTERS
 };
 
 /* memory/batch.ts: columns, not records */
 struct batch {
   int32_t count, slot[QUEUE], start[QUEUE], length[QUEUE], target[QUEUE], flow[QUEUE];
-  int32_t from[4][QUEUE], from_port[QUEUE], vnet[3 * QUEUE];
+  int32_t from[4][QUEUE], from_port[QUEUE], tos[QUEUE], vnet[3 * QUEUE];
 };
 
 static uint8_t *slab;
 static struct batch received, outbound, inbound;
 static struct table fdb, neighbors, links, own, remote_index;
-static struct { int32_t vni, flags, mac_high, mac_low, addresses, max_addresses; } link_of[2];
-static int32_t remotes[REMOTES * REMOTE_WORDS], references[REMOTES], remotes_made, floods[16];
+static struct { int32_t vni, flags, mac_high, mac_low, addresses, max_addresses, path_mtu; } link_of[2];
+static int32_t remotes[REMOTES * REMOTE_WORDS], references[REMOTES], remotes_made, flood_heads[2], floods[16];
 static double counters[2][COUNTERS], remote_frames[REMOTES];
 static uint8_t own_ports[65536];
 static struct { int32_t head, tail, lost, asleep, lock, words[EVENTS * EVENT_WORDS]; } events;
@@ -134,12 +137,12 @@ static inline void queue_to(struct batch *b, int32_t i, int32_t shift, int32_t t
   b->target[item] = target;
   b->flow[item] = (int32_t)flow;
   b->vnet[3 * item] = 0;
+  if (received.vnet[3 * i] != 0) memcpy(b->vnet + 3 * item, received.vnet + 3 * i, 12);
 }
 
 static inline void send_to(int32_t i, int32_t remote, uint32_t flow) {
   remote_frames[remote]++;
   queue_to(&outbound, i, -VXLAN, remote, flow);
-  if (received.vnet[3 * i] != 0) memcpy(outbound.vnet + 3 * (outbound.count - 1), received.vnet + 3 * i, 12);
 }
 
 static inline void write_header(uint8_t *p, int32_t vni) { write32(p, 0x08000000), write32(p + 4, (uint32_t)vni << 8); }
@@ -170,44 +173,64 @@ static bool answer_arp(int32_t i, uint8_t *f) {
   return true;
 }
 
-static void flood(int32_t i, uint8_t *f, uint32_t hash) {
-  if (floods[0] == 0) {
+static void flood(int32_t i, uint8_t *f, int32_t list, uint32_t hash) {
+  const int32_t *run = floods + flood_heads[list];
+  if (run[0] == 0) {
     if (!(f[0] & 1)) push_event(EVENT_L2MISS, (int32_t)read16(f), (int32_t)read32(f + 2), 0, 0, 0);
     counters[LINK][NO_DESTINATION]++;
     return;
   }
   counters[LINK][FLOODED]++;
-  write_header(f - VXLAN, link_of[LINK].vni);
-  for (int32_t k = 1; k <= floods[0]; k++) send_to(i, floods[k], hash);
+  int32_t vni = -1;
+  for (int32_t k = 1; k <= run[0]; k++) {
+    int32_t its = remotes[run[k] * REMOTE_WORDS + 5];
+    if (vni != its) {
+      if (vni >= 0) swallow(&outbound);
+      write_header(f - VXLAN, vni = its);
+    }
+    send_to(i, run[k], hash);
+  }
 }
 
-static enum counter unfit(int32_t i) {
+static enum counter unfit(int32_t i, int32_t longest) {
   int32_t length = received.length[i], offload = received.vnet[3 * i];
   if (length < ETHERNET) return FRAME_SHORT;
-  if (offload == 0) return length > LONGEST ? FRAME_LONG : COUNTERS;
+  if (offload == 0) return length > longest ? FRAME_LONG : COUNTERS;
   return offload & 0xff00 ? COUNTERS : BAD_OFFLOAD;
+}
+
+/* tables/fdb.ts: the entry's remote, or `~list`, or NOWHERE */
+static inline int32_t look_up(int32_t k0, int32_t k1) {
+  for (;;) {
+    int32_t entry = find2(&fdb, k0, k1);
+    if (entry < 0) return NOWHERE;
+    int32_t remote = fdb.words[entry + 2] >> 8;
+    if (!is_still(&fdb)) continue;
+    if (fdb.words[entry + 4] != NOW) fdb.words[entry + 4] = NOW;
+    return remote;
+  }
 }
 
 static void encap(void) {
   double bytes = 0;
-  bool proxies = link_of[LINK].flags & (PROXY | SUPPRESS);
+  int32_t wishes = link_of[LINK].flags & (PROXY | SUPPRESS | UNTAGGED | SHORT_CIRCUIT);
+  int32_t path_mtu = link_of[LINK].path_mtu;
+  int32_t longest = path_mtu == 0 || path_mtu + ETHERNET > LONGEST ? LONGEST : path_mtu + ETHERNET;
   for (int32_t i = 0; i < received.count; i++) {
     uint8_t *f = slab + (size_t)received.slot[i] * SLOT_BYTES + received.start[i];
     bytes += received.length[i];
-    enum counter reason = unfit(i);
+    enum counter reason = unfit(i, longest);
     if (reason != COUNTERS) {
       counters[LINK][reason]++;
       continue;
     }
-    if (proxies && answer_arp(i, f)) continue;
+    if (wishes && answer_arp(i, f)) continue;
     uint32_t hash = flow_hash(f, received.length[i]);
-    int32_t entry = find2(&fdb, (int32_t)(LINK << 16 | read16(f)), (int32_t)read32(f + 2));
-    if (entry >= 0) {
-      int32_t remote = (int32_t)((uint32_t)fdb.words[entry + 2] >> 8);
-      if (fdb.words[entry + 4] != NOW) fdb.words[entry + 4] = NOW;
+    int32_t remote = look_up((int32_t)(LINK << 16 | read16(f)), (int32_t)read32(f + 2));
+    if (remote >= 0) {
       write_header(f - VXLAN, remotes[remote * REMOTE_WORDS + 5]);
       send_to(i, remote, hash);
-    } else flood(i, f, hash);
+    } else flood(i, f, remote == NOWHERE ? LINK : ~remote, hash);
   }
   counters[LINK][TX_FRAMES] += received.count;
   counters[LINK][TX_BYTES] += bytes;
@@ -237,13 +260,17 @@ static enum counter check_source(int32_t i, const uint8_t *f) {
     if (!learn(i, LINK << 16 | high, low)) counters[LINK][TABLE_FULL]++;
     return COUNTERS;
   }
-  const int32_t *r = remotes + ((uint32_t)fdb.words[entry + 2] >> 8) * REMOTE_WORDS;
+  uint32_t known = (uint32_t)fdb.words[entry + 2];
+  if (!is_still(&fdb)) return check_source(i, f);
+  const int32_t *r = remotes + (known >> 8) * REMOTE_WORDS;
   if (r[3] != received.from[3][i] || r[2] != received.from[2][i] || r[1] != received.from[1][i] ||
       r[0] != received.from[0][i])
     return ELSEWHERE;
   if (fdb.words[entry + 3] != NOW) fdb.words[entry + 3] = NOW;
   return COUNTERS;
 }
+
+static bool is_tag(uint32_t type) { return type == 0x8100 || type == 0x88a8; }
 
 static bool is_own(int32_t i) {
   if (!own_ports[received.from_port[i]]) return false;
@@ -275,7 +302,11 @@ static void decap(void) {
       counters[link][RESERVED]++;
       if (link_of[link].flags & STRICT) continue;
     }
-    reason = is_own(i) ? OWN : check_source(i, d + VXLAN);
+    if (is_own(i)) reason = OWN;
+    else if (link_of[link].flags & UNTAGGED && is_tag(read16(d + VXLAN + 12))) reason = INNER_VLAN;
+    else reason = check_source(i, d + VXLAN);
+    // no stream has marks and no row's link snoops: what would follow is not here
+    if (reason == COUNTERS && (received.tos[i] & 1 || link_of[link].flags & SUPPRESS)) reason = CONGESTED;
     if (reason != COUNTERS) {
       counters[link][reason]++;
       continue;

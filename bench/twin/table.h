@@ -12,7 +12,7 @@ enum { PROBES = 128 };
 struct table {
   int32_t *words;
   uint32_t places, seed, shift, eighths;
-  int32_t width, keys, capacity, count, version, lock;
+  int32_t width, keys, capacity, count, version, seen, lock;
 };
 
 static struct table make_table(int32_t capacity, int32_t width, int32_t keys) {
@@ -53,29 +53,34 @@ static inline bool holds(const struct table *t, int32_t at, const int32_t *key) 
   return true;
 }
 
+/* Whether nothing was moved since the last look-up began. */
+static inline bool is_still(const struct table *t) {
+  return __atomic_load_n(&t->version, __ATOMIC_ACQUIRE) == t->seen && t->seen % 2 == 0;
+}
+
 /* The hot one: a key of two words. */
-static inline int32_t find2(const struct table *t, int32_t k0, int32_t k1) {
+static inline int32_t find2(struct table *t, int32_t k0, int32_t k1) {
   for (;;) {
-    int32_t version = __atomic_load_n(&t->version, __ATOMIC_ACQUIRE);
+    t->seen = __atomic_load_n(&t->version, __ATOMIC_ACQUIRE);
     int32_t at = place(t, scatter(scatter(t->seed, k0), k1));
     for (int32_t end = at + PROBES * t->width; at < end; at += t->width) {
       int32_t w0 = t->words[at], w1 = t->words[at + 1];
       if (w0 == k0 && w1 == k1) return at;
       if (w0 == 0 && w1 == 0) break;
     }
-    if (__atomic_load_n(&t->version, __ATOMIC_ACQUIRE) == version) return -1;
+    if (is_still(t)) return -1;
   }
 }
 
-static inline int32_t find(const struct table *t, const int32_t *key) {
+static inline int32_t find(struct table *t, const int32_t *key) {
   for (;;) {
-    int32_t version = __atomic_load_n(&t->version, __ATOMIC_ACQUIRE);
+    t->seen = __atomic_load_n(&t->version, __ATOMIC_ACQUIRE);
     int32_t at = home(t, key);
     for (int32_t end = at + PROBES * t->width; at < end; at += t->width) {
       if (holds(t, at, key)) return at;
       if (is_empty(t, at)) break;
     }
-    if (__atomic_load_n(&t->version, __ATOMIC_ACQUIRE) == version) return -1;
+    if (is_still(t)) return -1;
   }
 }
 

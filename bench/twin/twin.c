@@ -95,7 +95,10 @@ static void datagrams(int32_t vni) {
 
 static int32_t acquire_ipv4(uint32_t ip) { return acquire((const int32_t[]){0, 0, 0xffff, (int32_t)ip}); }
 
-static void add_default(uint32_t ip) { floods[++floods[0]] = acquire_ipv4(ip); }
+static void add_default(uint32_t ip) {
+  int32_t *run = floods + (flood_heads[LINK] = 1); // floods[0] is 0: a list without any
+  run[++run[0]] = acquire_ipv4(ip);
+}
 
 static void read_file(const char *folder, const char *name, void *to, size_t bytes) {
   char path[4096];
