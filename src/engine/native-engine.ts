@@ -12,13 +12,15 @@ import type { WorkerHabits, WorkerPlan } from './worker.ts';
 const STOP_DEADLINE_MS = 3000;
 
 /**
- * The hot path is made of many small functions. V8 inlines them up to a budget that is too small for it; with this one
- * a frame costs a third less. And V8 looks at what is hot when it has run for long: a tunnel that carries a ping now and
- * then would be interpreted for minutes, at ten times the cost; with this budget a few hundred frames are enough. Both
- * must be set before the worker starts.
+ * The hot path is made of many small functions. V8 inlines them up to budgets that are too small for it, and learning,
+ * which is hot only at first, takes of them what the rest would need; with these a frame costs a third less. And V8
+ * looks at what is hot when it has run for long: a tunnel that carries a ping now and then would be interpreted for
+ * minutes, at ten times the cost; with this budget a few hundred frames are enough. All must be set before the worker
+ * starts.
  */
 export function tuneCompiler(): void {
-  setFlagsFromString('--max-inlined-bytecode-size-cumulative=5000');
+  setFlagsFromString('--max-inlined-bytecode-size=1000');
+  setFlagsFromString('--max-inlined-bytecode-size-cumulative=7000');
   setFlagsFromString('--interrupt-budget=2000');
 }
 
