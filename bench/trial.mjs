@@ -10,7 +10,7 @@ import { readStreams } from './streams.mjs';
 
 /** Rounds whose items are compared with the twin's. */
 const CHECKED = 100;
-const COUNTED_FRAMES = 2_000_000;
+const COUNTED_FRAMES = 4_000_000;
 
 tuneCompiler(); // as the worker has it
 const [name, folder] = process.argv.slice(2);
