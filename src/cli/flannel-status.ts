@@ -30,6 +30,7 @@ export async function status(words: readonly string[], options: CliOptions): Pro
 export function statusText(status: NodeStatus): string {
   return [
     ownLine(status),
+    ...(status.own.problem === undefined ? [] : [`    ${status.own.problem}`]),
     registryLine(status),
     ...status.tunnels.flatMap(tunnelLines),
     ...status.peers.map(peerLine),

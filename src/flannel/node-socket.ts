@@ -22,6 +22,9 @@ type Reply = { ok: unknown } | { error: string };
 
 const FULL = ['ENOSPC', 'EDQUOT', 'EROFS'];
 
+/** For those who are still being answered when it closes, or have not asked to the end. */
+const GRACE_MS = 1000;
+
 /** Of an answer, for one who asks a process that hangs. */
 const PATIENCE_MS = 60_000;
 
@@ -68,8 +71,13 @@ export class NodeSocket {
     await new Promise((resolve) => {
       this.server.close(resolve); // takes its file away
       for (const socket of this.open) if (socket.bytesRead === 0) socket.destroy();
+      setTimeout(() => this.cutAll(), GRACE_MS).unref();
     });
     this.guard.close();
+  }
+
+  private cutAll(): void {
+    for (const socket of this.open) socket.destroy();
   }
 
   private converse(socket: net.Socket): void {

@@ -25,7 +25,7 @@ describe('what stands in etcd', () => {
 
   beforeAll(async () => {
     // room for a value of ten megabytes
-    flannel = await FlannelLab.open(lab, ['--max-request-bytes', `${16 << 20}`]);
+    flannel = await FlannelLab.open(lab, { words: ['--max-request-bytes', `${16 << 20}`] });
     await flannel.config(`{"Network":"10.5.0.0/16",${BACKEND}}`);
     [a, b] = [flannel.node('a', 1), flannel.node('b', 2)];
     await Promise.all([a.start(), b.start()]);

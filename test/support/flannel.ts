@@ -12,7 +12,7 @@ import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { NodeStatus } from '../../src/flannel/node-status.ts';
-import { base64, Etcd } from './etcd.ts';
+import { base64, Etcd, type EtcdOptions } from './etcd.ts';
 import { type Host, type Lab, WIRE } from './netns.ts';
 import { transfer } from './transfer.ts';
 import { MAIN } from './vtep-process.ts';
@@ -35,11 +35,10 @@ export class FlannelLab {
     this.middle.ip('link add br0 type bridge mcast_snooping 0', 'link set br0 up');
   }
 
-  /** `words`: more of etcd's. */
-  static async open(lab: Lab, words: readonly string[] = []): Promise<FlannelLab> {
+  static async open(lab: Lab, etcd: Pick<EtcdOptions, 'tls' | 'words'> = {}): Promise<FlannelLab> {
     const flannel = new FlannelLab(lab);
     flannel.etcdHost = flannel.host('etcd', 100);
-    flannel.etcd = await Etcd.start(lab, { place: flannel.etcdHost, address: '192.0.2.100', words });
+    flannel.etcd = await Etcd.start(lab, { ...etcd, place: flannel.etcdHost, address: '192.0.2.100' });
     return flannel;
   }
 

@@ -58,6 +58,17 @@ describe('the socket of a state folder', () => {
     await open();
   });
 
+  it('closes though somebody asks, and does not come to the end', async () => {
+    const socket = await open();
+    const half = createConnection(join(state, 'node.sock'), () => half.write('{"verb": "sta'));
+    const closed = new Promise((resolve) => half.once('close', resolve));
+    half.on('error', () => {});
+    await new Promise((resolve) => half.once('ready', resolve));
+    expect(await askNode(state, 'status').catch(({ message }) => message)).toContain('only just');
+    opened.splice(0);
+    await Promise.all([socket.close(), closed]);
+  });
+
   it('is one alone to a folder, whoever came in the same moment', async () => {
     const settled = await Promise.allSettled([open(), open(), open()]);
     expect(settled.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
