@@ -23,6 +23,8 @@ const SCENARIOS: Scenario[] = [
   { script: 'flush' },
   { script: 'vnis' },
   { script: 'inherit' },
+  { script: 'reserved' },
+  { script: 'routed', kernels: 'b' },
   { script: 'bridge 4 4789', kernels: 'b' },
   { script: 'bridge 6 8472', kernels: 'a' },
 ];

@@ -15,6 +15,7 @@ export interface CommandLine {
   force: boolean;
   json: boolean;
   details: boolean;
+  stats: boolean;
   /** `link`, `fdb`, ... in full; empty where there is none, or none that matters here. */
   object: string;
   /** In full; what no verb is said means. */
@@ -78,6 +79,7 @@ export function takeApart(tool: Tool, words: readonly string[]): CommandLine {
     force: false,
     json: false,
     details: false,
+    stats: false,
     object: '',
     verb: '',
     rest: [],
@@ -109,11 +111,12 @@ function takeOption(line: CommandLine, words: readonly string[], at: number): nu
   line.force ||= is('-force', 3);
   line.json ||= is('-json', 2);
   line.details ||= is('-details', 2);
+  line.stats ||= is('-stats', 2) || is('-statistics', 2);
   return at + (VALUED[line.tool].includes(option) ? 2 : 1);
 }
 
 /** How the real tool would show things, and nothing of ours. */
-export function showOf({ json, details, options }: CommandLine): Show {
+export function showOf({ json, details, stats, options }: CommandLine): Show {
   const has = (form: RegExp) => options.some((option) => form.test(option));
-  return { json, details, stats: has(/^--?s/), pretty: has(/^--?p/), oneline: has(/^--?o/), plain: true };
+  return { json, details, stats, pretty: has(/^--?p/), oneline: has(/^--?o/), plain: true };
 }

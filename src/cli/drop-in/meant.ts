@@ -99,10 +99,10 @@ function linkDeleted(rest: readonly string[]): Meant {
 /** Words of `ip link|address show` that take one behind them. */
 const FILTERS = /^(group|master|vrf|type|scope|label|to|nomaster)$/;
 
-/** Only with `-d` is it seen of what kind a device is. */
-function linksShown({ object, rest, details }: CommandLine): Meant {
+/** Only with `-d` is it seen of what kind a device is, and only with `-s` what it counts. */
+function linksShown({ object, rest, details, stats }: CommandLine): Meant {
   const vxlanOnly = after(rest, 'type') === 'vxlan';
-  if (!details && !vxlanOnly) return REAL;
+  if (!details && !stats && !vxlanOnly) return REAL;
   let name = after(rest, 'dev');
   for (let at = 0; at < rest.length && name === undefined; at++) {
     if (FILTERS.test(rest[at])) at++;

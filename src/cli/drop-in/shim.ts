@@ -41,7 +41,7 @@ const LOOK = {
 case $1\\ $2 in net*\\ exec) real "$@" ;; esac
 case " $* " in *' vxlan '*|*' -b '*|*' -ba'*|*' --b'*) ask "$@" ;; esac
 case " $* " in
-  *' -d '*|*' -de'*|*' --d'*) ;;
+  *' -d '*|*' -de'*|*' --d'*|*' -s '*|*' -st'*|*' --s'*) ;;
   *' d '*|*' de '*|*' del '*|*' dele'*) ;;
   *' s'*' name '*|*' c'*' name '*) ;;
   *) real "$@" ;;

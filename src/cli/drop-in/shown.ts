@@ -1,6 +1,6 @@
 /**
- * `ip -d link show` and `ip link show type vxlan`: the real tool shows our TAPs as the kernel has them, and what it
- * says of a TAP becomes what it would say of a vxlan link.
+ * `ip -d link show`, `ip -s link show` and `ip link show type vxlan`: the real tool shows our TAPs as the kernel has them,
+ * and what it says of a TAP becomes what it would say of a vxlan link.
  */
 
 import type { LinkItem } from '../../control/protocol.ts';
@@ -19,6 +19,7 @@ interface Shown {
   ifindex?: number;
   ifname?: string;
   max_mtu?: number;
+  stats64?: { rx: { errors: number } };
   linkinfo?: { info_kind?: string; info_data?: unknown };
 }
 
@@ -34,7 +35,9 @@ export async function show(
 ): Promise<number> {
   const daemon = await Daemon.find(line.netns);
   if (!daemon) return HAND_OVER;
-  const links = new Map((await daemon.ask('link show', {})).map((link) => [link.name, link]));
+  const { stats } = line;
+  const all = await daemon.ask('link show', { stats: stats || undefined });
+  const links = new Map(all.map((link) => [link.name, link]));
   daemon.close();
   if (links.size === 0 || (what.name !== undefined && !links.has(what.name))) return HAND_OVER;
   const real = capture(ip, words);
@@ -43,21 +46,21 @@ export async function show(
   const status = real.status || (tuns?.status ?? 0);
   if (status !== 0) process.stdout.write(real.out);
   else if (line.json) {
-    const all = [
+    const devices = [
       ...parsed(real.out),
       ...parsed(tuns?.out ?? '').filter(({ ifname = '' }) => links.has(ifname)),
     ];
     process.stdout.write(
       `${json(
-        byIndex(all).map((each) => asVxlanKeys(each, links)),
+        byIndex(devices).map((each) => asVxlanKeys(each, links)),
         isPretty(line),
       )}\n`,
     );
   } else {
     const ours = blocks(tuns?.out ?? '').filter((block) => links.has(nameOf(block)));
-    const all = [...blocks(real.out), ...ours];
-    if (!isBrief(line)) all.sort((a, b) => Number.parseInt(a, 10) - Number.parseInt(b, 10));
-    process.stdout.write(all.map((block) => asVxlan(block, links)).join(''));
+    const devices = [...blocks(real.out), ...ours];
+    if (!isBrief(line)) devices.sort((a, b) => Number.parseInt(a, 10) - Number.parseInt(b, 10));
+    process.stdout.write(devices.map((block) => asVxlan(block, links)).join(''));
   }
   return status;
 }
@@ -89,7 +92,26 @@ export function asVxlan(block: string, links: Links): string {
   if (!link) return block;
   return block
     .replace(TUN, () => `vxlan ${kernelWords(link)} `)
-    .replace(` maxmtu ${MAX_MTU.tap} `, ` maxmtu ${MAX_MTU.vxlan} `);
+    .replace(` maxmtu ${MAX_MTU.tap} `, ` maxmtu ${MAX_MTU.vxlan} `)
+    .replace(
+      RECEIVED,
+      (_, before, errors) => `${before} ${`${Number(errors) + errorsOf(link)}`.padStart(6)}`,
+    );
+}
+
+/** Bytes and packets, and errors; with -o lines end with a backslash. */
+const RECEIVED = /(RX: +bytes .*?[\n\\] +\d+ +\d+) +(\d+)/;
+
+/** What the kernel counts as errors of a vxlan link; a TAP never sees them. */
+function errorsOf({ counters = {} }: LinkItem): number {
+  return (counters['reserved-bits'] ?? 0) + (counters.congested ?? 0);
+}
+
+function withErrors(shown: Shown, link: LinkItem): Shown {
+  const { stats64 } = shown;
+  if (!stats64) return shown;
+  const rx = { ...stats64.rx, errors: stats64.rx.errors + errorsOf(link) };
+  return { ...shown, stats64: { ...stats64, rx } };
 }
 
 /** As iproute2 spells them; of bits that are reserved it knows nothing. */
@@ -109,9 +131,11 @@ function byIndex(all: Shown[]): Shown[] {
 
 export function asVxlanKeys(shown: Shown, links: Links): Shown {
   const link = links.get(shown.ifname ?? '');
-  if (!link || shown.linkinfo?.info_kind !== 'tun') return shown;
+  if (!link) return shown;
+  const counted = withErrors(shown, link);
+  if (shown.linkinfo?.info_kind !== 'tun') return counted;
   const { linkinfo } = LINKS.json(link as never, DETAILS, false) as Required<Shown>;
-  return { ...shown, max_mtu: MAX_MTU.vxlan, linkinfo: { ...shown.linkinfo, ...linkinfo } };
+  return { ...counted, max_mtu: MAX_MTU.vxlan, linkinfo: { ...shown.linkinfo, ...linkinfo } };
 }
 
 const DETAILS = { json: true, pretty: false, details: true, stats: false, oneline: false };

@@ -20,18 +20,18 @@ ends() {
   held=$((held + 1))
 }
 
-# all TOOL, none TOOL: lines of a batch of which each is done, or refused
+# all TOOL, none TOOL (or on HOST TOOL): lines of a batch of which each is done, or refused
 all() {
   cat >/run/lines
-  ends 0 "$1" -force -batch /run/lines
+  ends 0 "$@" -force -batch /run/lines
   held=$((held - 1 + $(wc -l </run/lines)))
 }
 
 none() {
   cat >/run/lines
-  ends 1 "$1" -force -batch /run/lines
+  ends 1 "$@" -force -batch /run/lines
   for line in $(seq $(wc -l </run/lines)); do
-    grep -q "^Command failed /run/lines:$line\$" /run/error || fail "$1 takes \`$(sed -n "${line}p" /run/lines)\`"
+    grep -q "^Command failed /run/lines:$line\$" /run/error || fail "$* takes \`$(sed -n "${line}p" /run/lines)\`"
     held=$((held + 1))
   done
 }

@@ -1,0 +1,28 @@
+# Bits of the header that stand for nothing: a datagram with one of them is dropped, and an error of the device; so is one
+# whose mark the inner packet cannot carry. Others are dropped and no error.
+#
+#   [ vx0, VNI 66 ] eth0 192.0.2.1 ──── eth0 192.0.2.2 [ far ]
+. "$(dirname "$0")/lib.sh"
+host here far
+cable here eth0 192.0.2.1/24 far eth0 192.0.2.2/24
+ip netns exec here sysctl -qw net.ipv6.conf.default.disable_ipv6=1
+ends 0 on here ip link add vx0 type vxlan id 66 dstport 4789
+ip -n here link set vx0 address 02:00:00:00:00:aa up
+count here vx0 came 'ether daddr 02:00:00:00:00:aa'
+
+inner="0200000000aa0200000000bb88b5$(printf '%092d' 0)"
+for bit in $(seq 0 63); do
+  case $bit in 4 | 3[2-9] | 4[0-9] | 5[0-5]) continue ;; esac # the flag of the VNI, and the VNI
+  packets="${packets-} $(printf '%016x' $((0x0800000000004200 ^ (1 << (63 - bit)))))$inner"
+done
+datagram far 192.0.2.1 4789 0 64 $packets "0800000000004200$inner"
+counted 'came=1' here
+# no VNI, another one, too short; the device's own address, a group's; a mark that the inner packet cannot carry
+datagram far 192.0.2.1 4789 0 64 "0000000000004200$inner" "0800000000004300$inner" 0800000000004200 08 \
+  "0800000000004200$(echo "$inner" | sed s/0200000000bb88b5/0200000000aa88b5/)" \
+  "0800000000004200$(echo "$inner" | sed s/0200000000bb88b5/03000000000288b5/)" "0800000000004200$inner"
+counted 'came=1' here
+datagram far 192.0.2.1 4789 3 64 "08000000000042000200000000aa0200000000020800$(packet 0 9)" "0800000000004200$inner"
+counted 'came=1' here
+shows '[3,40]' eval 'on here ip -s -j link show vx0 | jq -c ".[].stats64.rx | [.packets, .errors]"'
+shows '3 40' eval 'on here ip -s link show vx0 | grep -A1 RX: | tail -1 | sed "s/^ *[0-9]* *\([0-9]* *[0-9]*\).*/\1/; s/  */ /"'
