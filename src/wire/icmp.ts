@@ -37,12 +37,15 @@ const isErrorV4 = (type: number): boolean =>
 /** A host's own address: not unspecified, loopback, a group or everybody. */
 const isHostV4 = (ip: number): boolean => ip !== 0 && ip >>> 24 !== 127 && ip >>> 28 !== 14 && ip !== -1;
 
-/** Whether its sender wants to be told that the IPv4 packet at `ip` does not fit: it must not be cut, and is one to answer. */
+/**
+ * Whether its sender may be told that the IPv4 packet at `ip` does not fit. One that may be cut too: nobody on an Ethernet
+ * cuts it, and hosts that hear of it (as for their answers to pings) cut the next one themselves.
+ */
 export function mayBeTold(view: DataView, ip: number, end: number): boolean {
   if (ip + ipv4.MINIMUM_LENGTH > end || ipv4.readVersion(view, ip) !== 4) return false;
   const transport = ip + ipv4.readHeaderLength(view, ip);
   if (transport < ip + ipv4.MINIMUM_LENGTH || transport >= end) return false;
-  if (!ipv4.isDontFragment(view, ip) || ipv4.isLaterFragment(view, ip)) return false;
+  if (ipv4.isLaterFragment(view, ip)) return false;
   const to = ipv4.readDestination(view, ip);
   if (!isHostV4(ipv4.readSource(view, ip)) || to >>> 28 === 14 || to === -1) return false;
   return ipv4.readProtocol(view, ip) !== ipv4.PROTOCOL_ICMP || !isErrorV4(view.getUint8(transport));
@@ -64,14 +67,20 @@ function isHostV6(view: DataView, at: number): boolean {
 
 function mayBeErrorV6(view: DataView, ip: number, end: number): boolean {
   const transport = ipv6.findTransport(view, ip, end);
-  if (transport < 0) {
-    // a fragment is told, unless it may be one of an error
-    const fragment = ip + ipv6.HEADER_LENGTH;
-    const isFragment = ipv6.readNextHeader(view, ip) === FRAGMENT_HEADER && fragment + 8 <= end;
-    return !isFragment || view.getUint8(fragment) === ipv6.PROTOCOL_ICMPV6;
-  }
+  if (transport < 0) return mayBePartOfError(view, ip, end);
   if (ipv6.transportProtocol(transport) !== ipv6.PROTOCOL_ICMPV6) return false;
-  const message = ipv6.transportOffset(ip, transport);
+  return isErrorV6(view, ipv6.transportOffset(ip, transport), end);
+}
+
+/** A fragment is told, but for one of an error; only the first one says what it is of. */
+function mayBePartOfError(view: DataView, ip: number, end: number): boolean {
+  const fragment = ip + ipv6.HEADER_LENGTH;
+  if (ipv6.readNextHeader(view, ip) !== FRAGMENT_HEADER || fragment + 8 > end) return true;
+  if (view.getUint8(fragment) !== ipv6.PROTOCOL_ICMPV6) return false;
+  return view.getUint16(fragment + 2) >>> 3 !== 0 || isErrorV6(view, fragment + 8, end);
+}
+
+function isErrorV6(view: DataView, message: number, end: number): boolean {
   if (message >= end) return true;
   const type = view.getUint8(message);
   return type < FIRST_QUERY_V6 || type === REDIRECT_V6;

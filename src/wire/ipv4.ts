@@ -49,10 +49,6 @@ export function readTotalLength(view: DataView, at: number): number {
   return view.getUint16(at + 2);
 }
 
-export function isDontFragment(view: DataView, at: number): boolean {
-  return (view.getUint16(at + 6) & DONT_FRAGMENT) !== 0;
-}
-
 /** Any fragment, the first one too. */
 export function isFragment(view: DataView, at: number): boolean {
   return (view.getUint16(at + 6) & (MORE_FRAGMENTS | FRAGMENT_OFFSET)) !== 0;

@@ -34,6 +34,8 @@ def packet(size, what="udp", src=None, dst=None, to="02:00:00:00:00:66", flags="
         "redirect6": lambda: ICMPv6ND_Redirect(), "hop6": lambda: IPv6ExtHdrHopByHop() / UDP(sport=1, dport=2),
         "hoperror6": lambda: IPv6ExtHdrHopByHop() / ICMPv6DestUnreach(),
         "fragment6": lambda: IPv6ExtHdrFragment(nh=17, m=1) / UDP(sport=1, dport=2),
+        "echopart6": lambda: IPv6ExtHdrFragment(nh=58, m=1) / ICMPv6EchoRequest(),
+        "errorpart6": lambda: IPv6ExtHdrFragment(nh=58, m=1) / ICMPv6DestUnreach(),
     }[what]()
     packet = ip / inside
     packet = packet / Raw(b"x" * (size - len(packet)))
@@ -45,15 +47,16 @@ const make = (...packets: Packet[]) => scapy<string[]>(MAKE, packets);
 
 const LARGE = MTU + 1;
 const V4 = ['udp', 'tcp', 'echo', 'timestamp', 'unreachable', 'exceeded', 'quench', 'redirect', 'problem'];
-const V6 = ['udp6', 'tcp6', 'echo6', 'hop6', 'fragment6', 'unreachable6', 'toobig6', 'redirect6'];
+const V6 = [
+  ...['udp6', 'tcp6', 'echo6', 'hop6', 'fragment6', 'echopart6'],
+  ...['unreachable6', 'toobig6', 'redirect6'],
+];
 const TOLD = make(
   { size: MTU },
   { size: MTU, what: 'udp6' },
   ...[...V4, ...V6].map((what) => ({ size: LARGE, what })),
   { size: 1800, ttl: 1 },
   { size: 1800, options: true },
-  { size: LARGE, flags: 0 },
-  { size: LARGE, flags: 'MF' },
   ...['0.0.0.0', '0.1.2.3', '127.0.0.1', '224.0.0.1', '255.255.255.255'].map((src) => ({ size: LARGE, src })),
   ...['224.0.0.1', '255.255.255.255'].map((dst) => ({ size: LARGE, dst })),
   ...['::', 'fe80::1'].map((src) => ({ size: LARGE, what: 'udp6', src })),
@@ -62,8 +65,12 @@ const TOLD = make(
 /** Of an error, and of whom no answer reaches, RFC 4443 section 2.4 has nobody told. */
 const TOLD_BY_KERNEL = make(
   { size: LARGE, what: 'hoperror6' },
+  { size: LARGE, what: 'errorpart6' },
   ...['::1', 'ff02::1'].map((src) => ({ size: LARGE, what: 'udp6', src })),
 );
+
+/** Those that may be cut: the kernel cuts what it makes of them, or drops it. */
+const TOLD_BY_US = make({ size: LARGE, flags: 0 }, { size: LARGE, flags: 'MF' });
 
 describe('frames that the path does not carry', () => {
   let lab: Lab;
@@ -98,8 +105,14 @@ describe('frames that the path does not carry', () => {
     expect(judged(ours(TOLD))).toEqual(expected);
   });
 
+  it('are answered too where they might be cut, as nobody here does', async () => {
+    expect((await kernels(TOLD_BY_US)).replies).toEqual([]);
+    const { replies, left } = ours(TOLD_BY_US);
+    expect([replies.length, left]).toEqual([2, []]);
+  });
+
   it('are dropped where the kernel answers whom it should not', async () => {
-    expect((await kernels(TOLD_BY_KERNEL)).replies).toHaveLength(3);
+    expect((await kernels(TOLD_BY_KERNEL)).replies).toHaveLength(4);
     expect(ours(TOLD_BY_KERNEL).replies).toEqual([]);
   });
 });

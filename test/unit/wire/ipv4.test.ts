@@ -25,21 +25,13 @@ describe('ipv4', () => {
     expect(ipv4.readDestination(bytes, AT)).toBe(0x08080404);
   });
 
-  it('tells whole packets, first and later fragments, and DF apart', () => {
+  it('tells whole packets, first and later fragments apart', () => {
     const kinds = ['0000', '4000', '8000', '2000', '0001', '2fff', '1fff'].map((field) => {
       const bytes = withFragmentField(field);
-      const is = [ipv4.isFragment, ipv4.isLaterFragment, ipv4.isDontFragment];
+      const is = [ipv4.isFragment, ipv4.isLaterFragment];
       return `${field} ${is.map((test) => (test(bytes, 0) ? 'y' : 'n')).join('')}`;
     });
-    expect(kinds).toEqual([
-      '0000 nnn',
-      '4000 nny',
-      '8000 nnn',
-      '2000 ynn',
-      '0001 yyn',
-      '2fff yyn',
-      '1fff yyn',
-    ]);
+    expect(kinds).toEqual(['0000 nn', '4000 nn', '8000 nn', '2000 yn', '0001 yy', '2fff yy', '1fff yy']);
   });
 
   it('writes lengths, identifications and checksums in place', () => {
@@ -70,7 +62,6 @@ answer([bytes(packet).hex() for packet in (
     expect(headers.map((bytes) => ipv4.readTtl(bytes, 0))).toEqual([7, 7, 7, 7, 7]);
     expect(headers.map((bytes) => ipv4.readTos(bytes, 0))).toEqual([3, 0, 0, 0, 0]);
     expect(headers.map((bytes) => ipv4.readSource(bytes, 0))).toEqual(Array(5).fill(0x0a010203));
-    expect(headers.map((bytes) => ipv4.isDontFragment(bytes, 0)).indexOf(true)).toBe(1);
     expect(headers.map((bytes) => ipv4.isFragment(bytes, 0))).toEqual([false, false, true, true, false]);
     for (const bytes of headers) {
       const again = bytes.slice();
