@@ -111,12 +111,16 @@ async function carry(reading: DaemonReading): Promise<number> {
   const plane = new Dataplane({ ...carrying, links, remoteSize: remotes, workers, atLocal: false }, log);
   const held = new Daemon(plane, untilEmpty);
   const terms = { engine: engineOf(reading), usual: engineOf(defaultReading()), log: level };
+  let configuration: Configuration | undefined;
   const configured = lazily(async () => {
     const { Configuration } = await import('../daemon/configuration.ts');
-    return new Configuration(held, terms, file && resolve(file));
+    configuration = new Configuration(held, terms, file && resolve(file));
+    return configuration;
   });
   const dispatch: Dispatch = (verb, args, gone) => {
     if (verb.startsWith('config ')) return configured().then((of) => of.dispatch(verb, args));
+    const isFree = verb === 'stop' || verb === 'monitor';
+    if (configuration?.busy && !isFree) return configuration.busy.then(() => dispatch(verb, args, gone));
     return held.dispatch(verb, args, gone);
   };
   const server = await serve(socket ?? socketPath(), version(), dispatch).catch(async (error) => {

@@ -35,6 +35,8 @@ export class Configuration {
   private owned: States = new Map();
   private ownEngine: EngineArgs = {};
   private last: Promise<unknown> = Promise.resolve();
+  /** While a file comes to be in force: other verbs wait, so that none comes between its steps. */
+  busy: Promise<unknown> | undefined;
 
   constructor(daemon: Daemon, terms: Terms, path?: string) {
     this.daemon = daemon;
@@ -53,9 +55,9 @@ export class Configuration {
   }
 
   /** Its own file for the first time: by that the engine was made, but for what the command line had otherwise. */
-  async start(): Promise<number> {
+  start(): Promise<number> {
     const name = this.path ?? DEFAULT_PATH;
-    return this.become(name, readSound(name, await readText(name)));
+    return this.inTurn(async () => this.become(name, readSound(name, await readText(name))));
   }
 
   /** `text`: of another file than its own, which whoever asks has read; resolves to how many steps it took. */
@@ -63,11 +65,20 @@ export class Configuration {
     if (text === undefined && path !== undefined) {
       throw new Refusal('EINVAL', `path ${path} needs text: a daemon reads no other file than its own`);
     }
-    const done = this.last.then(async () => {
+    return this.inTurn(async () => {
       const name = path ?? (text === undefined ? (this.path ?? DEFAULT_PATH) : 'the configuration');
       return this.become(name, readFitting(name, text ?? (await readText(name)), this));
     });
-    this.last = done.catch(() => {});
+  }
+
+  private inTurn(become: () => Promise<number>): Promise<number> {
+    const done = this.last.then(become);
+    const settled = done
+      .catch(() => {})
+      .then(() => {
+        if (this.busy === settled) this.busy = undefined;
+      });
+    this.busy = this.last = settled;
     return done;
   }
 
@@ -91,6 +102,7 @@ export class Configuration {
   }
 
   private async become(name: string, config: Config): Promise<number> {
+    await this.daemon.settled();
     const names = new Set([...config.links.keys(), ...this.owned.keys()]);
     const running = new Map([...this.states(names)].map((state) => [state.args.name, state]));
     const steps = diff(running, config.links, this.owned);

@@ -167,6 +167,11 @@ export class Daemon {
     this.tell(held, false);
   }
 
+  /** When what was begun is done. */
+  settled(): Promise<void> {
+    return this.plane.inTurn(async () => {});
+  }
+
   /** What was said of each link, and what its TAP has. */
   *running(): Generator<{ args: LinkArgs; tap: { up: boolean; mtu: number; address: string } }> {
     for (const { args, carried } of this.links.values()) {
