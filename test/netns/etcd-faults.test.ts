@@ -235,6 +235,15 @@ describe('a connection that breaks in the middle', () => {
     expect(await leases(etcd)).toBe(2);
   });
 
+  it('is one of many that were kept, and none of them is good any more: a new one is made', async () => {
+    const etcd = await Etcd.start(lab);
+    const proxy = await proxyTo(etcd);
+    const registry = registryAt(proxy.url);
+    await Promise.all(Array.from({ length: 10 }, () => registry.read()));
+    proxy.forget();
+    expect((await registry.read()).entries).toEqual([]);
+  });
+
   it('grants once, removes once, writes a config once', async () => {
     const etcd = await Etcd.start(lab);
     const proxy = await proxyTo(etcd);

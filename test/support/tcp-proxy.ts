@@ -10,6 +10,7 @@ export class TcpProxy {
   private readonly port: number;
   /** From now on nothing comes back on connections that such a request was made on, and they stay open. */
   swallowed: string | undefined;
+  private readonly forgotten = new Set<Socket>();
   /** The answer to the next requests of that kind is a broken connection. */
   broken: { readonly head: string; times: number } | undefined;
 
@@ -27,6 +28,11 @@ export class TcpProxy {
 
   get url(): string {
     return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
+  }
+
+  /** Nobody knows anything of the connections that are there, which shows at their next request. */
+  forget(): void {
+    for (const socket of this.sockets) this.forgotten.add(socket);
   }
 
   close(): void {
@@ -49,6 +55,7 @@ export class TcpProxy {
       });
     }
     client.on('data', (chunk) => {
+      if (this.forgotten.has(client)) return client.destroy();
       asked = chunk.toString('latin1');
       server.write(chunk);
     });

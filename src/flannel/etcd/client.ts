@@ -98,6 +98,7 @@ export class EtcdClient {
 
   /** It has failed. */
   leave(url: URL): void {
+    this.http.forgetIdle();
     if (url === this.endpoint()) this.current = (this.current + 1) % this.urls.length;
   }
 

@@ -76,6 +76,13 @@ export class Http {
     return this.send(posting, this.streams);
   }
 
+  /** What one of the kept connections went through, the others may have, too. */
+  forgetIdle(): void {
+    for (const { freeSockets } of [this.agents.http, this.agents.https]) {
+      for (const socket of Object.values(freeSockets).flat()) socket?.destroy();
+    }
+  }
+
   close(): void {
     for (const sent of this.open) sent.destroy(new Error('closed'));
     for (const agent of [this.agents.http, this.agents.https]) agent.destroy();

@@ -178,6 +178,7 @@ export class EtcdWatch implements Watching {
   }
 
   private fail(error: unknown): void {
+    if (this.isOver) return;
     const failure = error instanceof RegistryError ? error : whyNotReached(this.url, error);
     if (failure instanceof Unreached) this.client.leave(this.url);
     this.client.noteRefusal(failure);

@@ -288,6 +288,26 @@ describe('a watch', () => {
     expect(followed.reasons).toEqual([]);
   });
 
+  it('that is stopped before it has begun is no failure of its endpoint', async () => {
+    const asked: string[] = [];
+    const [first, second] = await Promise.all(
+      ['first', 'second'].map((name) =>
+        FakeGateway.start(({ path }, response) => {
+          asked.push(`${name} ${path}`);
+          if (path !== 'watch') json(response, { header: header(5) });
+        }),
+      ),
+    );
+    const registry = new EtcdRegistry({ endpoints: [first.url, second.url], prefix: PREFIX });
+    closing.push(registry, first, second);
+    const watching = registry.watch(5, new Followed());
+    await waitFor(() => asked.includes('first watch'), 'a stream');
+    watching.stop();
+    await registry.read();
+    await registry.read();
+    expect(asked).toEqual(['first kv/range', 'first watch', 'first kv/range', 'first kv/range']);
+  });
+
   it('of an etcd that knows less than before is ended', async () => {
     const gateway = await FakeGateway.start(({ path, body }, response) => {
       if (path === 'watch') response.write(`${JSON.stringify(created)}\n`);
