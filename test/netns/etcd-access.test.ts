@@ -3,6 +3,7 @@
  *
  *   registry ── HTTPS on loopback ── etcd with users of its own
  */
+import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -56,6 +57,8 @@ const stranger = () => certificates(lab.folder());
 
 it('certificate, name and password in one: everything works, and goes on when the token is refused', async () => {
   const registry = registryBy();
+  const idle = registryBy();
+  await idle.read();
   const revision = (await registry.create('10.5.1.0-24', 'x', 3600)) as number;
   expect(await registry.timeLeft('10.5.1.0-24')).toBeGreaterThan(3500);
   const followed = new Followed();
@@ -63,7 +66,8 @@ it('certificate, name and password in one: everything works, and goes on when th
   expect(await registry.writeConfig('{}', false)).toBe(true);
   await followed.until(1);
   // its tokens die with it
-  await etcd.restart();
+  await etcd.restart('SIGTERM');
+  expect((await idle.read()).entries.length).toBe(1);
   await followed.untilEnded();
   const again = new Followed();
   registry.watch((await registry.read()).revision, again);
@@ -75,14 +79,20 @@ it('certificate, name and password in one: everything works, and goes on when th
   expect(again.reasons).toEqual([]);
 });
 
-it('goes on when the users of etcd were changed, which makes every token old', async () => {
-  const registry = registryBy();
+it('goes on when the users of etcd were changed, which makes a signed token old', async () => {
+  const [secret, open] = ['jwt.key', 'jwt.pub'].map((name) => join(lab.folder(), name));
+  execFileSync('openssl', ['genrsa', '-out', secret, '2048'], { stdio: 'pipe' });
+  execFileSync('openssl', ['rsa', '-in', secret, '-pubout', '-out', open], { stdio: 'pipe' });
+  const jwt = `jwt,pub-key=${open},priv-key=${secret},sign-method=RS256,ttl=10m`;
+  const signing = await Etcd.start(lab, { words: ['--auth-token', jwt] });
+  await signing.enableAuth(LOGIN.name, LOGIN.password, PREFIX);
+  const registry = registryBy({ url: signing.url });
   const followed = new Followed();
   registry.watch((await registry.read()).revision, followed);
-  await etcd.call('auth/role/add', { name: 'another' });
+  await signing.call('auth/role/add', { name: 'another' });
   const revision = (await registry.create('10.5.2.0-24', 'x', 3600)) as number;
   await followed.until(1);
-  await etcd.call('auth/role/delete', { role: 'another' });
+  await signing.call('auth/role/delete', { role: 'another' });
   const late = new Followed();
   registry.watch(revision, late);
   expect(await registry.remove('10.5.2.0-24', revision)).toBe(true);

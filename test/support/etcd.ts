@@ -141,8 +141,9 @@ export class Etcd {
     await waitFor(() => child.exitCode !== null || child.signalCode !== null, `etcd at ${this.url} to end`);
   }
 
-  async restart(): Promise<void> {
-    await this.end();
+  /** After SIGKILL it does again what it did last, when it had not written that to its disk yet. */
+  async restart(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
+    await this.end(signal);
     await this.begin();
   }
 
