@@ -33,11 +33,7 @@ export function takenOf(entries: readonly Entry[], network: Network): Subnet[] {
 }
 
 /** In order; no more than `most`. */
-export function freeSubnets(
-  { first, last, length }: Pool,
-  taken: readonly Subnet[],
-  most = LOOKED_AT,
-): Subnet[] {
+function freeSubnets({ first, last, length }: Pool, taken: readonly Subnet[], most = LOOKED_AT): Subnet[] {
   const { family } = first;
   const inOrder = taken
     .filter((subnet) => subnet.family === family)

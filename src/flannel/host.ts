@@ -14,7 +14,8 @@ import { MARK, PROTOCOL } from './mark.ts';
 import { Masquerade } from './masquerade.ts';
 import type { Peer } from './peer.ts';
 import { Reconciler, type ReconcilerOptions, type Report } from './reconcile.ts';
-import { FAMILIES, type Family, formatAddress, parseSubnet, type Subnet } from './subnet.ts';
+import { FAMILIES, type Family, parseSubnet, type Subnet } from './subnet.ts';
+import { formatGateway } from './subnet-env.ts';
 import { Tunnel, tunnelMtu } from './tunnel.ts';
 import { VtepDaemon } from './vtep-daemon.ts';
 
@@ -210,8 +211,6 @@ function baseOf(subnet: string): string {
   return subnet.split('/')[0];
 }
 
-/** The first host of a subnet is the gateway of its containers: `10.5.52.1/24`. */
 function gatewayOf({ subnet }: OwnEnd): string {
-  const { family, base, length } = parseSubnet(subnet) as Subnet;
-  return `${formatAddress({ family, value: base + 1n })}/${length}`;
+  return formatGateway(parseSubnet(subnet) as Subnet);
 }

@@ -24,14 +24,14 @@ export function formatSubnetEnv(network: Network, subnets: Subnets, mtu: number,
     if (!pool || !subnet) return [];
     return [
       `${KEYS[family].network}=${formatSubnet(pool.network)}`,
-      `${KEYS[family].subnet}=${formatBridgeAddress(subnet)}`,
+      `${KEYS[family].subnet}=${formatGateway(subnet)}`,
     ];
   });
   return [...lines, `FLANNEL_MTU=${mtu}`, `FLANNEL_IPMASQ=${ipMasq}`, ''].join('\n');
 }
 
-/** Of the bridge of the subnet, with its length: `10.5.52.1/24`. The address before it is the tunnel's own. */
-export function formatBridgeAddress({ family, base, length }: Subnet): string {
+/** The subnet's containers have it as theirs: `10.5.52.1/24`. The address before it is the tunnel's own. */
+export function formatGateway({ family, base, length }: Subnet): string {
   return `${formatAddress({ family, value: base + 1n })}/${length}`;
 }
 

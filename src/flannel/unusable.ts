@@ -1,20 +1,17 @@
 /** What somebody wrote into the registry and cannot be used: why, as a name for counters and a sentence for people. */
 
-export const REASONS = [
-  'too large',
-  'key',
-  'json',
-  'address',
-  'mac',
-  'vni',
-  'outside the network',
-  'overlaps',
-  'own subnet',
-  'own address',
-  'own mac',
-] as const;
-
-export type Reason = (typeof REASONS)[number];
+export type Reason =
+  | 'too large'
+  | 'key'
+  | 'json'
+  | 'address'
+  | 'mac'
+  | 'vni'
+  | 'outside the network'
+  | 'overlaps'
+  | 'own subnet'
+  | 'own address'
+  | 'own mac';
 
 export class Unusable extends Error {
   readonly reason: Reason;

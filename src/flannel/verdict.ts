@@ -5,8 +5,8 @@ import type { Network } from './network.ts';
 import type { Entry } from './registry.ts';
 import {
   FAMILIES,
-  formatKey,
   formatSubnet,
+  isSame,
   isWithin,
   overlap,
   parseKey,
@@ -48,7 +48,7 @@ export function verdictOn(
 function read({ key, value }: Entry, self: Self, rivalOf: (subnet: Subnet) => string | undefined): Verdict {
   const subnets = parseKey(key);
   if (!subnets) throw new Unusable('key', 'a lease is called as its subnet is, such as 10.5.52.0-24');
-  if (self.subnets && key === formatKey(self.subnets)) return PASSED_OVER;
+  if (isOwn(subnets, self)) return PASSED_OVER;
   if (value === undefined) throw new Unusable('too large', 'its value is larger than a lease is');
   const families = FAMILIES.filter((family) => subnets[family] && self.network[family]);
   const lease = parseLease(value, families);
@@ -64,6 +64,12 @@ function read({ key, value }: Entry, self: Self, rivalOf: (subnet: Subnet) => st
     return { what: 'refused', reason: 'overlaps', sentence, rival };
   }
   return { what: 'used', subnets, lease };
+}
+
+function isOwn(subnets: Subnets, self: Self): boolean {
+  return (
+    self.subnets !== undefined && FAMILIES.every((family) => isSame(subnets[family], self.subnets?.[family]))
+  );
 }
 
 function checkNode(lease: Lease, { network, ends }: Self): void {
