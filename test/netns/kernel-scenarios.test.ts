@@ -13,52 +13,46 @@ import { MAIN } from '../support/vtep-process.ts';
 interface Scenario {
   /** The script, and its words. */
   script: string;
-  /** Hosts that keep the real tools, where vtep is to meet the kernel. */
-  kernels?: string;
+  /** A host that keeps the real tools, where vtep is to meet the kernel. */
+  kernel?: string;
 }
 
 const SCENARIOS: Scenario[] = [
   { script: 'link-changes' },
   { script: 'default-destinations' },
   { script: 'flush' },
+  { script: 'refused' },
   { script: 'vnis' },
   { script: 'inherit' },
   { script: 'reserved' },
   { script: 'neighbours' },
   { script: 'path-mtu 4' },
   { script: 'path-mtu 6' },
-  { script: 'routed', kernels: 'b' },
-  { script: 'bridge 4 4789', kernels: 'b' },
-  { script: 'bridge 6 8472', kernels: 'a' },
+  { script: 'routed', kernel: 'b' },
+  { script: 'bridge 4 4789', kernel: 'b' },
+  { script: 'bridge 6 8472', kernel: 'a' },
 ];
 
-describe.each(SCENARIOS)('$script', ({ script, kernels }) => {
+const EXEC = [process.execPath, MAIN, 'exec', '--'];
+const ENV = [`REAL_PATH=${process.env.PATH}`, `VTEP=${process.execPath} ${MAIN}`];
+const CASES = SCENARIOS.flatMap(({ script, kernel }) => [
+  { script, on: 'the kernel', by: [] },
+  { script, on: 'vtep', by: [...ENV, ...EXEC] },
+  ...(kernel
+    ? [{ script, on: `vtep, and the kernel at ${kernel}`, by: [`KERNELS=${kernel}`, ...ENV, ...EXEC] }]
+    : []),
+]);
+
+describe('a scenario', () => {
   const lab = new Lab();
   afterAll(() => lab.close());
 
-  /** How much held; it throws at the first that does not. */
-  async function run(by: readonly string[], env: Record<string, string>): Promise<number> {
+  it.each(CASES)('$script holds on $on', async ({ script, by }) => {
     const machine = await Machine.open(lab.host('machine'), lab.folder());
     const [name, ...words] = script.split(' ');
     const path = join(import.meta.dirname, 'kernel-scenarios', `${name}.sh`);
-    const settings = Object.entries(env).map(([key, value]) => `${key}=${value}`);
-    const said = await machine.run('env', ...settings, ...by, 'bash', path, ...words);
-    return Number(/(\d+) held/.exec(said)?.[1]);
-  }
-
-  const EXEC = [process.execPath, MAIN, 'exec', '--'];
-  const REAL_PATH = process.env.PATH ?? '';
-  const VTEP = `${process.execPath} ${MAIN}`;
-
-  it('holds on the kernel', async () => {
-    expect(await run([], {})).toBeGreaterThan(0);
-  });
-
-  it('holds on vtep', async () => {
-    expect(await run(EXEC, { REAL_PATH, VTEP })).toBeGreaterThan(0);
-  });
-
-  it.runIf(kernels)('holds on both', async () => {
-    expect(await run(EXEC, { REAL_PATH, VTEP, KERNELS: kernels ?? '' })).toBeGreaterThan(0);
+    // it ends with 1, and says why, at the first thing that does not
+    const said = await machine.run('env', ...by, 'bash', path, ...words);
+    expect(Number(/(\d+) held/.exec(said)?.[1])).toBeGreaterThan(0);
   });
 });

@@ -33,7 +33,7 @@ const VALUED: Record<Tool, readonly string[]> = {
 /** Objects that may concern a link of ours, with the fewest letters that iproute2 takes for them. */
 const OBJECTS: Record<Tool, Record<string, number>> = {
   ip: { link: 1, address: 1, netns: 3 },
-  bridge: { fdb: 1, vni: 2 },
+  bridge: { link: 1, fdb: 1, mdb: 1, vlan: 1, vni: 2 },
 };
 
 const SHOW = ['show', 'list', 'lst'];
@@ -57,6 +57,8 @@ const VERBS: Record<string, readonly string[]> = {
   ],
   fdb: ['add', 'append', 'replace', 'delete', 'get', ...SHOW, 'flush'],
   vni: ['add', 'delete', ...SHOW],
+  mdb: ['add', 'replace', 'delete', 'flush', ...SHOW, 'get'],
+  vlan: ['add', 'delete', 'set', ...SHOW],
 };
 
 function optionOf(tool: Tool, word: string): string {

@@ -143,6 +143,12 @@ export async function rename(
   });
 }
 
+export async function refuse(where: Pick<Where, 'netns'>, { dev, why }: Of<'refused'>): Promise<number> {
+  return withOurs(where, dev, async () => {
+    throw new Refusal('EOPNOTSUPP', `${dev}: ${why}`);
+  });
+}
+
 /** Only if the link is ours; else it is the real tool's. */
 export async function withOurs(
   { netns }: Pick<Where, 'netns'>,

@@ -78,6 +78,8 @@ async function doWhatIsMeant(line: CommandLine, real: string, words: readonly st
         : (await import('./vnis.ts')).act(line, what);
     case 'batch':
       return batch(real, line, what.file, (each) => carryOut(line.tool, real, each));
+    case 'refused':
+      return (await import('./links.ts')).refuse(line, what);
     case 'namespace':
       return deleteNamespaces(real, words, what.names);
     default:

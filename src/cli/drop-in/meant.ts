@@ -23,7 +23,9 @@ export type Meant =
   | { kind: 'entries'; dev?: string; bridge?: string; words: string[] }
   | { kind: 'vni'; verb: string; dev?: string; words: string[] }
   | { kind: 'batch'; file: string }
-  | { kind: 'namespace'; names: string[] };
+  | { kind: 'namespace'; names: string[] }
+  /** What no TAP can do, though the kernel might let it pass without effect. */
+  | { kind: 'refused'; dev: string; why: string };
 
 const REAL: Meant = { kind: 'real' };
 
@@ -35,6 +37,7 @@ const VALUED =
 export function meant(line: CommandLine): Meant {
   if (line.batch !== undefined) return { kind: 'batch', file: line.batch };
   if (line.rest.includes('help') || line.verb === 'help') return REAL;
+  if (line.tool === 'bridge') return ofBridge(line);
   switch (`${line.object} ${line.verb}`) {
     case 'link add':
     case 'link replace':
@@ -49,11 +52,23 @@ export function meant(line: CommandLine): Meant {
     case 'netns delete':
       return { kind: 'namespace', names: line.rest };
     default:
-      if (line.object === 'fdb') return fdb(line);
-      return line.object === 'vni'
-        ? { kind: 'vni', verb: line.verb, dev: after(line.rest, 'dev'), words: line.rest }
-        : REAL;
+      return REAL;
   }
+}
+
+function ofBridge(line: CommandLine): Meant {
+  const { object, verb, rest } = line;
+  const dev = after(rest, 'dev');
+  if (object === 'fdb') return fdb(line);
+  if (object === 'vni') return { kind: 'vni', verb, dev, words: rest };
+  const why = verb === 'show' ? undefined : whyRefused(object, rest);
+  return dev !== undefined && why !== undefined ? { kind: 'refused', dev, why } : REAL;
+}
+
+function whyRefused(object: string, words: readonly string[]): string | undefined {
+  if (object === 'mdb') return 'a TAP has no table of groups of its own; its bridge has one';
+  const isTunnel = words.includes('tunnel_info') || after(words, 'vlan_tunnel') === 'on';
+  return isTunnel ? 'a TAP has no tunnel metadata: `vtep vni add` says which VLAN is which VNI' : undefined;
 }
 
 function after(words: readonly string[], ...keys: string[]): string | undefined {

@@ -46,7 +46,7 @@ case " $* " in
   *' s'*' name '*|*' c'*' name '*) ;;
   *) real "$@" ;;
 esac`,
-  bridge: `case $1 in -*|f*|vn*) ;; *) real "$@" ;; esac`,
+  bridge: `case $1 in -*|f*|vn*|m*) ;; *) case " $* " in *tunnel*) ;; *) real "$@" ;; esac ;; esac`,
 };
 
 export function shim({ tool, real, node, main, run }: Shim): string {

@@ -125,6 +125,12 @@ const LINES: [string, string, 'always'?][] = [
   ['bridge -d link show dev vx0', 'real'],
   ['bridge vlan add vid 10 dev vx0', 'real'],
   ['bridge mdb show', 'real'],
+  ['bridge mdb add dev vx0 port vx0 grp 239.1.1.1 permanent dst 192.0.2.1', 'refused vx0'],
+  ['bridge mdb show dev vx0', 'real'],
+  ['bridge link set dev vx0 vlan_tunnel on', 'refused vx0'],
+  ['bridge link set dev vx0 vlan_tunnel off', 'real'],
+  ['bridge vlan add dev vx0 vid 10 tunnel_info id 1000', 'refused vx0'],
+  ['bridge vlan tunnelshow', 'real'],
   ['bridge monitor', 'real'],
   ['bridge -batch lines', 'batch lines'],
 ];
@@ -150,6 +156,8 @@ function taken(line: string): string {
       return `vni ${what.verb} ${what.dev}`;
     case 'batch':
       return `batch ${what.file}`;
+    case 'refused':
+      return `refused ${what.dev}`;
     case 'namespace':
       return `namespace ${what.names.join(' ')}`;
     default:
