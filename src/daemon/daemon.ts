@@ -1,5 +1,6 @@
 /** The links of one network namespace, and the verbs on them (`control/protocol.ts`). */
 
+import { setTimeout as pause } from 'node:timers/promises';
 import { CarriedLink } from '../control/carried-link.ts';
 import type { Dataplane } from '../control/dataplane.ts';
 import { LinkFdb } from '../control/fdb.ts';
@@ -29,12 +30,15 @@ import {
   SHOW_SHAPES,
   VNI_SHAPES,
 } from '../control/shapes.ts';
-import { deleteTogether } from '../io/devices.ts';
+import { deleteTogether, findDevice } from '../io/devices.ts';
 import type { HostListener } from '../io/host-watch.ts';
 import { Monitors } from './monitors.ts';
 
 /** Whoever deletes the last link may make another next: `ip link del vx0; ip link add vx0 ...`. */
 const LINGER_MS = 2_000;
+
+/** A TAP that is deleted ends its link within that; one that was moved to another namespace does not. */
+const PATIENCE_MS = 1_000;
 
 /** What was said of a link, and what carries it. */
 interface Held {
@@ -131,9 +135,29 @@ export class Daemon {
 
   private addLink(args: LinkArgs): Promise<void> {
     return this.plane.inTurn(async () => {
-      if (this.links.has(args.name)) throw new Refusal('EEXIST', `there is a link ${args.name} already`);
-      this.adopt(args, await CarriedLink.open(this.plane, linkOptions(args)));
+      try {
+        await this.open(args);
+      } catch (error) {
+        const isTaken = (error as { code?: string }).code === 'EEXIST';
+        if (!isTaken || !(await this.removeGone())) throw error;
+        await this.open(args);
+      }
     });
+  }
+
+  private async open(args: LinkArgs): Promise<void> {
+    if (this.links.has(args.name)) throw new Refusal('EEXIST', `there is a link ${args.name} already`);
+    this.adopt(args, await CarriedLink.open(this.plane, linkOptions(args)));
+  }
+
+  /** Of what was deleted by hand a moment ago nobody may have told us yet. True: there were some. */
+  private async removeGone(): Promise<boolean> {
+    const away = [...this.links.values()].filter(({ carried }) => !findDevice(carried.ifindex));
+    const isGone = ({ carried }: Held) =>
+      Promise.race([carried.ended.then(() => true), pause(PATIENCE_MS, false)]);
+    const gone = await Promise.all(away.map(async (held) => ((await isGone(held)) ? [held] : [])));
+    for (const held of gone.flat()) await this.remove(held);
+    return gone.flat().length > 0;
   }
 
   /** A link that is carried already is one of those that the verbs are about. */
@@ -185,17 +209,19 @@ export class Daemon {
   }
 
   private delLink(held: Held): Promise<void> {
-    return this.plane.inTurn(async () => {
-      if (this.links.get(held.args.name) !== held) return;
-      const item = itemOf(held, false);
-      this.links.delete(held.args.name);
-      held.unfollow();
-      const links = [held.carried.link, ...(held.carried.trunk?.links() ?? [])];
-      await held.carried.close();
-      for (const link of links) this.monitors.remove(link);
-      this.monitors.tell({ event: 'link', deleted: true, link: item });
-      if (this.untilEmpty) setTimeout(() => this.links.size === 0 && this.stop(), LINGER_MS).unref();
-    });
+    return this.plane.inTurn(() => this.remove(held));
+  }
+
+  private async remove(held: Held): Promise<void> {
+    if (this.links.get(held.args.name) !== held) return;
+    const item = itemOf(held, false);
+    this.links.delete(held.args.name);
+    held.unfollow();
+    const links = [held.carried.link, ...(held.carried.trunk?.links() ?? [])];
+    await held.carried.close();
+    for (const link of links) this.monitors.remove(link);
+    this.monitors.tell({ event: 'link', deleted: true, link: item });
+    if (this.untilEmpty) setTimeout(() => this.links.size === 0 && this.stop(), LINGER_MS).unref();
   }
 
   /** Others may rename its TAP. */
