@@ -19,7 +19,7 @@ function project(name: string, groupOrder: number, folders: string[], testTimeou
 export default defineConfig({
   test: {
     projects: [
-      project('unit', 0, ['unit', 'contract', 'lan', 'control'], 20_000),
+      project('unit', 0, ['unit', 'contract', 'lan', 'control'], 60_000),
       project('native', 1, ['native'], 60_000),
       project('package', 2, ['package'], 180_000),
       project('netns', 3, ['netns', 'forge', 'alloc'], 120_000),
