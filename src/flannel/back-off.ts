@@ -56,6 +56,10 @@ export class BackOff {
     return Array.from(this.failures, ([key, { sentence, tries, next }]) => ({ key, sentence, tries, next }));
   }
 
+  get isEmpty(): boolean {
+    return this.failures.size === 0;
+  }
+
   /** When the first of them is tried again, by the clock; infinite: there is none. */
   get next(): number {
     let least = Number.POSITIVE_INFINITY;

@@ -17,7 +17,6 @@ import {
 import { addRoute, findRoute, removeRoute, replaceRoute, routesBy, type TableRoute } from '../io/routes.ts';
 import { KernelRefusal, succeeds } from '../io/rtnetlink.ts';
 import { formatIp, parseIp } from '../wire/address.ts';
-import type { Clock } from './clock.ts';
 import { PROTOCOL } from './mark.ts';
 import type { Peer } from './peer.ts';
 import {
@@ -32,13 +31,9 @@ import {
 import type { Tunnel } from './tunnel.ts';
 import { DaemonRefusal, type VtepDaemon } from './vtep-daemon.ts';
 
-/** For so long it is believed that a peer is on our link, or is not. */
-const BELIEVED_MS = 30_000;
-
 export interface HostProgrammerOptions {
   readonly daemon: VtepDaemon;
   readonly tunnel: Tunnel;
-  readonly clock: Clock;
   /** Packets to peers on our own link go without the tunnel. */
   readonly directRouting: boolean;
 }
@@ -46,21 +41,18 @@ export interface HostProgrammerOptions {
 export class HostProgrammer implements Programmer {
   private readonly options: HostProgrammerOptions;
   private device: Device | undefined;
+  /** Of remotes, which of our links they are on; asked anew when all is read, and after a failure. */
   private links = new Map<string, string | undefined>();
-  private linksOf = Number.NEGATIVE_INFINITY;
 
   constructor(options: HostProgrammerOptions) {
     this.options = options;
   }
 
   async programmed(): Promise<Programmed> {
-    const { daemon, tunnel, clock } = this.options;
+    const { daemon, tunnel } = this.options;
     const device = await tunnel.ensure();
     this.device = device;
-    if (clock.now() - this.linksOf > BELIEVED_MS) {
-      this.links = new Map();
-      this.linksOf = clock.now();
-    }
+    this.links = new Map();
     const fdb = await daemon.ask('fdb show', { dev: tunnel.name, words: ['extern_learn'] });
     const neighbors = neighborsOf(device).filter(isOurs);
     const nameOf = namesOfDevices();

@@ -132,7 +132,6 @@ export class Host {
   }
 
   private sideOf(family: Family, settings: HostSettings, end: OwnEnd): Side {
-    const { clock } = this.options;
     const { vni, port, learning, directRouting, external } = settings;
     const ipv6 = family === 'ipv6';
     const tunnel = new Tunnel(this.daemon, {
@@ -146,7 +145,7 @@ export class Host {
       mac: end.mac,
       address: baseOf(end.subnet),
     });
-    const programmer = new HostProgrammer({ daemon: this.daemon, tunnel, clock, directRouting });
+    const programmer = new HostProgrammer({ daemon: this.daemon, tunnel, directRouting });
     return { tunnel, reconciler: new Reconciler({ ...this.options, programmer }) };
   }
 

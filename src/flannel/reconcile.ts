@@ -2,7 +2,8 @@
  * Keeps what is programmed as it should be: what peers need against what is there, at start, when the peers are others,
  * when somebody says that the host may have changed, and every minute.
  *
- *   a run   1. what of ours is there is read       2. each peer gets what it lacks; one that fails is put back
+ *   a run   1. what of ours is there is read,      2. each peer gets what it lacks; one that fails is put back
+ *              unless it was a moment ago
  *           3. what is left over goes              4. the next run is set: in a minute, or when a failure is tried again
  *
  * Runs never overlap. One peer that fails, fails alone, and is tried again later and later.
@@ -54,6 +55,10 @@ export class Reconciler {
   /** Of the run that goes on: what failed that had not before, and how many that had failed did not. */
   private news: string[] = [];
   private mended = 0;
+  /** What the last run has left there, if nothing has failed and nobody has said that it may be another by now. */
+  private known: Programmed | undefined;
+  private readAt = Number.NEGATIVE_INFINITY;
+  private isStale = false;
   private runs = 0;
   private last: number | undefined;
   private running: Promise<void> | undefined;
@@ -71,14 +76,13 @@ export class Reconciler {
   /** These and no others, from now on; of two that exclude each other the later one of the map is programmed. */
   want(peers: ReadonlyMap<string, Peer>): void {
     this.peers = peers;
-    this.soon();
+    this.begin();
   }
 
   /** Something of the host may be another than it was: it is looked at now, or again after the run that goes on. */
   soon(): void {
-    if (this.isStopped) return;
-    this.isWanted = true;
-    this.running ??= this.runWhileWanted();
+    this.isStale = true;
+    this.begin();
   }
 
   /** No run goes on, or is about to begin. */
@@ -107,6 +111,12 @@ export class Reconciler {
     await this.idle();
   }
 
+  private begin(): void {
+    if (this.isStopped) return;
+    this.isWanted = true;
+    this.running ??= this.runWhileWanted();
+  }
+
   private async runWhileWanted(): Promise<void> {
     this.callOff();
     await Promise.resolve(); // changes of one moment are one run
@@ -116,9 +126,8 @@ export class Reconciler {
     }
     this.running = undefined;
     if (this.isStopped) return;
-    const next = this.backOff.get(ALL)?.next ?? this.backOff.next;
-    const pause = Math.min(EVERY_MS, Math.max(0, next - this.clock.now()));
-    this.callOff = this.clock.after(pause, () => this.soon());
+    const next = this.backOff.get(ALL)?.next ?? Math.min(this.backOff.next, this.readAt + EVERY_MS);
+    this.callOff = this.clock.after(Math.max(0, next - this.clock.now()), () => this.begin());
   }
 
   private async run(): Promise<void> {
@@ -126,11 +135,12 @@ export class Reconciler {
     this.news = [];
     this.mended = 0;
     try {
-      const now = await this.programmer.programmed();
+      const now = await this.read();
       this.makePlan();
       await inParts([...this.plan.entries], ([key, wanted]) => this.program(key, wanted, now));
       await this.removeLeftovers(now);
       if (this.backOff.succeeded(ALL)) this.say('info', 'peers can be programmed again');
+      if (this.backOff.isEmpty) this.known = now;
     } catch (error) {
       const { message } = error as Error;
       if (this.backOff.failed(ALL, ALL, message)) this.say('warn', message);
@@ -138,6 +148,17 @@ export class Reconciler {
     this.runs++;
     this.last = this.clock.now();
     this.tell();
+  }
+
+  private async read(): Promise<Programmed> {
+    const { known } = this;
+    this.known = undefined;
+    const at = this.clock.now();
+    if (known && !this.isStale && at < this.readAt + EVERY_MS) return known;
+    this.isStale = false;
+    const now = await this.programmer.programmed();
+    this.readAt = at;
+    return now;
   }
 
   private makePlan(): void {

@@ -234,6 +234,42 @@ describe('runs', () => {
     expect(entries(s.programmer.ours)).toEqual(needed([peerOf(19)]));
   });
 
+  it('read all only when it may be another than they left it', async () => {
+    const s = scene();
+    for (let n = 0; n < 10; n++) {
+      await s.want(peerOf(n));
+      await s.turn(5000);
+    }
+    expect(s.programmer.reads).toBe(1);
+    s.programmer.ours.route.clear();
+    for (let n = 9; n < 12; n++) {
+      await s.want(peerOf(9), peerOf(n));
+      await s.turn(5000);
+    }
+    expect(s.programmer.reads).toBe(2);
+    expect(entries(s.programmer.ours)).toEqual(needed([peerOf(9), peerOf(11)]));
+    s.programmer.ours.fdb.clear();
+    s.reconciler.soon();
+    await s.reconciler.idle();
+    expect(s.programmer.reads).toBe(3);
+    expect(entries(s.programmer.ours)).toEqual(needed([peerOf(9), peerOf(11)]));
+    s.programmer.refuses = () => 'no';
+    await s.want(peerOf(12));
+    s.programmer.refuses = () => undefined;
+    await s.want(peerOf(13));
+    expect(s.programmer.reads).toBe(4);
+  });
+
+  it('read again what was changed while they read', async () => {
+    const s = scene();
+    s.programmer.between = () => {
+      s.programmer.between = () => {};
+      s.reconciler.soon();
+    };
+    await s.want(peerOf(7));
+    expect(s.programmer.reads).toBe(2);
+  });
+
   it('come each minute, and no more after the end', async () => {
     const s = scene();
     await s.want(peerOf(7));
@@ -346,6 +382,7 @@ describe('whatever is wanted, and whatever fails', () => {
             const [first] = s.programmer.ours[table].keys();
             s.programmer.ours[table].delete(first as string);
           }
+          if (lost.length > 0) s.reconciler.soon();
           expect(wrong).toEqual([]);
         }
         s.programmer.refuses = () => undefined;
