@@ -111,7 +111,7 @@ describe('a flannel network', () => {
     await waitFor(async () => (await a.status()).peers.length === 2, 'the late node to be forgotten');
     expect(await a.host.run('ip', 'route', 'show', late.subnet)).toBe('');
     const { sent, arrived } = await stream.end();
-    expect(sent).toBeGreaterThan(5000);
+    expect(sent).toBeGreaterThan(1000);
     expect(arrived).toBe(sent);
     const devices = await late.host.run('ip', '-br', 'link');
     expect(devices).not.toMatch(/flannel|cni0/);
@@ -131,7 +131,7 @@ describe('a flannel network', () => {
     await Promise.all([a.start(), b.start()]);
     expect([a.subnet, b.subnet]).toEqual(subnets);
     const { sent, arrived } = await stream.end();
-    expect(sent).toBeGreaterThan(5000);
+    expect(sent).toBeGreaterThan(1000);
     expect(arrived).toBe(sent);
     expect(await pingAll(containers)).toBe(12);
   });
