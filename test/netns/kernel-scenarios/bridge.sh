@@ -103,21 +103,20 @@ ends 0 on a ip link set vx0 type vxlan ttl 50
 count b eth0 ttl49 "$ttl 49 udp dport $port @th,224,16 0x0800"
 pings h1 10.1.1.3
 counted 'ttl49=2' b
-for tos in 0x00 0x01 0x02 0x40; do
-  count b eth0 "out$tos" "$ip dscp $((tos >> 2)) $ip ecn $((tos & 3)) udp dport $port @th,224,16 0x0800"
-done
-for tos in 0x00 0x01 0x02 0x03 0x40; do
-  count h3 eth0 "in$tos" "ip dscp $((tos >> 2)) ip ecn $((tos & 3)) icmp type echo-request"
-  pings h1 -Q $tos 10.1.1.3
-done
+tos() { echo "$1 dscp $(($2 >> 2)) $1 ecn $(($2 & 3))"; }
+for tos in 0x00 0x01 0x02 0x40; do echo "out$tos $(tos $ip $tos) udp dport $port @th,224,16 0x0800"; done | counts b eth0
+for tos in 0x00 0x01 0x02 0x03 0x40; do echo "in$tos $(tos ip $tos) icmp type echo-request"; done | counts h3 eth0
+for tos in 0x00 0x01 0x02 0x03 0x40; do pings h1 -Q $tos 10.1.1.3; done
 counted 'in0x00=2 in0x01=2 in0x02=2 in0x03=2 in0x40=2 out0x00=2 out0x01=2 out0x02=4 out0x40=2 ttl49=10' b h3
 
 echo 'congestion marks come out as RFC 6040 says'
 header="08000000 0003e800 020000000001 020000000003 0800"
 for outer in 0 1 2 3; do
+  for inner in 0 1 2 3; do echo "mark$outer$inner ip ecn $inner udp dport 900$outer"; done
+done | counts h1 eth0
+for outer in 0 1 2 3; do
   packets=
   for inner in 0 1 2 3; do
-    count h1 eth0 "mark$outer$inner" "ip ecn $inner udp dport 900$outer"
     packets="$packets $(echo "$header$(packet $inner 900$outer)" | tr -d ' ')"
   done
   datagram b "$A" "$port" $outer 64 $packets

@@ -96,14 +96,24 @@ end() {
   ip -n "$1" link set "$2" up
 }
 
-# count HOST DEV NAME MATCH...: what comes in there, in words of nft
+# counts HOST DEV: what comes in there; lines of a NAME and what counts for it, in words of nft
+counts() {
+  local dev=$2 name match
+  {
+    echo "add table netdev seen"
+    echo "add chain netdev seen $dev { type filter hook ingress device \"$dev\" priority 0; }"
+    while read -r name match; do
+      echo "add counter netdev seen $name"
+      echo "add rule netdev seen $dev $match counter name $name"
+    done
+  } | ip netns exec "$1" nft -f - || fail "no counters at $dev of $1"
+}
+
+# count HOST DEV NAME MATCH...: one of them
 count() {
-  local where=$1 dev=$2 name=$3
-  shift 3
-  printf '%s\n' "add table netdev seen" \
-    "add chain netdev seen $dev { type filter hook ingress device \"$dev\" priority 0; }" \
-    "add counter netdev seen $name" "add rule netdev seen $dev $* counter name $name" |
-    ip netns exec "$where" nft -f - || fail "no counter for $*"
+  local where=$1 dev=$2
+  shift 2
+  counts "$where" "$dev" <<<"$*"
 }
 
 # tally HOST...: NAME=PACKETS of each that has counted any

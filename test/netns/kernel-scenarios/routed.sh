@@ -55,8 +55,8 @@ END
 }
 tell a 192.0.2.2 12
 tell b 192.0.2.1 11
-for vni in 10 20 4001; do
-  for each in a b; do count $each eth0 "$each$vni" "udp dport 4789 @th,96,24 $vni"; done
+for each in a b; do
+  for vni in 10 20 4001; do echo "$each$vni udp dport 4789 @th,96,24 $vni"; done | counts $each eth0
 done
 
 pings h1 10.1.1.12
