@@ -1,6 +1,6 @@
 /** What a flannel node makes on its own host, with `ip` and a node of the kernel as the judges (`flannel-lab.ts`). */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { HostSettings } from '../../src/flannel/host.ts';
+import type { OwnEnd } from '../../src/flannel/host.ts';
 import type { Peer } from '../../src/flannel/peer.ts';
 import { DaemonProcess } from '../support/daemon-process.ts';
 import { FlannelHost } from '../support/flannel-host.ts';
@@ -117,23 +117,28 @@ describe('the host of a flannel node', () => {
   });
 
   it('is another when the network gives it another subnet or another VNI', async () => {
-    await flannel.become({ ...ONLY_IPV4, bridge: 'cni0' });
+    await flannel.become(OURS);
     await flannel.bridge();
     await flannel.want('ipv4', [B4]);
-    const ipv4 = { ...(OURS.ipv4 as object), subnet: '10.5.9.0/24' } as HostSettings['ipv4'];
-    await flannel.become({ ...ONLY_IPV4, ipv4, vni: 5, port: 4789 });
+    await flannel.want('ipv6', [B6]);
+    const ipv4 = { ...(OURS.ipv4 as OwnEnd), subnet: '10.5.9.0/24' };
+    await flannel.become({ ...OURS, ipv4, vni: 5, port: 4789 });
     await flannel.want('ipv4', [B4]);
+    await flannel.want('ipv6', [B6]);
     await flannel.bridge();
     expect(await lab.told('-o -4 address show scope global')).toEqual([
       expect.stringMatching(/eth0 /),
       expect.stringMatching(/cni0 +inet 10\.5\.9\.1\/24 /),
       expect.stringMatching(/flannel\.5 +inet 10\.5\.9\.0\/32 /),
     ]);
+    const renamed = (lines: string[]) => lines.map((line) => line.replace(/(flannel\S*)\.1\b/, '$1.5'));
+    const { neighbors, routes, fdb } = ALL_OF_B;
     expect(await lab.state()).toEqual({
-      neighbors: OF_B4.neighbors.map((line) => line.replace('flannel.1', 'flannel.5')),
-      routes: OF_B4.routes.map((line) => line.replace('flannel.1', 'flannel.5')),
-      fdb: OF_B4.fdb.map((line) => line.replace('flannel.1', 'flannel.5')),
+      neighbors: renamed(neighbors),
+      routes: renamed(routes),
+      fdb: renamed(fdb),
     });
+    expect(await a.run('ip', 'link')).not.toMatch(/flannel\S*\.1\b/);
   });
 
   it('waits, with a sentence, where a link of the kernel has the name', async () => {
