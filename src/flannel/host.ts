@@ -16,7 +16,7 @@ import type { Peer } from './peer.ts';
 import { Reconciler, type ReconcilerOptions, type Report } from './reconcile.ts';
 import { FAMILIES, type Family, parseSubnet, type Subnet } from './subnet.ts';
 import { formatGateway } from './subnet-env.ts';
-import { Tunnel, tunnelMtu } from './tunnel.ts';
+import { Tunnel, type TunnelOptions, tunnelMtu } from './tunnel.ts';
 import { VtepDaemon } from './vtep-daemon.ts';
 
 /** What we are in one family. */
@@ -68,6 +68,17 @@ export class Host {
     this.options = options;
     this.daemon = new VtepDaemon(options.connect, options.clock);
     this.daemon.onGone = () => this.soon();
+  }
+
+  /**
+   * Makes the tunnels as far as they can be made while no subnet is known, so that whoever sends to us as soon as we have
+   * one is heard. Throws a sentence where they cannot be made.
+   */
+  async prepare(settings: HostSettings): Promise<void> {
+    for (const family of FAMILIES) {
+      const end = settings[family];
+      if (end) await new Tunnel(this.daemon, tunnelOptions(settings, family, end)).ensure();
+    }
   }
 
   /** From now on it is this, at once and whenever it is found to be another. Tunnels that are not of it go. */
@@ -132,19 +143,9 @@ export class Host {
   }
 
   private sideOf(family: Family, settings: HostSettings, end: OwnEnd): Side {
-    const { vni, port, learning, directRouting, external } = settings;
-    const ipv6 = family === 'ipv6';
-    const tunnel = new Tunnel(this.daemon, {
-      ipv6,
-      vni,
-      port,
-      learning,
-      dev: external.name,
-      local: end.local,
-      mtu: tunnelMtu(external.mtu, ipv6),
-      mac: end.mac,
-      address: baseOf(end.subnet),
-    });
+    const { directRouting } = settings;
+    const options = { ...tunnelOptions(settings, family, end), address: baseOf(end.subnet) };
+    const tunnel = new Tunnel(this.daemon, options);
     const programmer = new HostProgrammer({ daemon: this.daemon, tunnel, directRouting });
     return { tunnel, reconciler: new Reconciler({ ...this.options, programmer }) };
   }
@@ -204,6 +205,16 @@ function ourTunnels(): Device[] {
   return ask('the interfaces cannot be told', dumpOfDevices())
     .map(readDevice)
     .filter(({ kind, alias }) => kind === 'tun' && alias === MARK);
+}
+
+function tunnelOptions(settings: HostSettings, family: Family, { local, mac }: OwnEnd): TunnelOptions {
+  const { vni, port, learning, external } = settings;
+  const ipv6 = family === 'ipv6';
+  return {
+    ...{ ipv6, vni, port, learning, local, mac },
+    dev: external.name,
+    mtu: tunnelMtu(external.mtu, ipv6),
+  };
 }
 
 function baseOf(subnet: string): string {

@@ -9,49 +9,27 @@
  * Whatever fails is said once, tried again, and changes nothing of what was programmed before.
  */
 
-import { resolve } from 'node:path';
-import type { Client } from '../control/client.ts';
-import type { Log } from '../control/log.ts';
-import { findDevice } from '../io/devices.ts';
 import { Ages } from './ages.ts';
-import { writeIfOther } from './atomic-file.ts';
 import { textOf } from './claim.ts';
-import type { Clock } from './clock.ts';
 import { Errand } from './errand.ts';
 import { type External, type ExternalWords, findExternal } from './external.ts';
 import { Follower } from './follower.ts';
 import { familiesOf } from './free-subnets.ts';
-import { Host, type HostSettings } from './host.ts';
-import { settingsOf } from './host-settings.ts';
-import type { Ends } from './lease.ts';
 import { Leases } from './leases.ts';
 import { type Left, leave } from './leaving.ts';
 import { type Network, parseNetwork } from './network.ts';
+import { NodeHost, type NodeHostOptions } from './node-host.ts';
 import { type NodeStatus, statusOf } from './node-status.ts';
 import { OwnLease } from './own-lease.ts';
 import type { Change, Registry, Snapshot } from './registry.ts';
-import { remember } from './remembered.ts';
-import { State } from './state.ts';
-import { FAMILIES, type Subnets } from './subnet.ts';
-import { formatSubnetEnv, readSubnetEnv } from './subnet-env.ts';
+import type { Subnets } from './subnet.ts';
+import { readSubnetEnv } from './subnet-env.ts';
 import { Troubles } from './troubles.ts';
-import { tunnelName } from './tunnel.ts';
 import type { Self } from './verdict.ts';
 
-export interface NodeOptions {
+export interface NodeOptions extends NodeHostOptions {
   readonly registry: Registry;
-  /** To the daemon that carries the tunnels; `start`: one is started where none is. */
-  readonly connect: (start: boolean) => Promise<Client>;
-  /** Where the registry is, for a process that comes after this one. */
-  readonly words: unknown;
-  readonly clock: Clock;
-  readonly log: Log;
   readonly external: ExternalWords;
-  /** A folder. */
-  readonly state: string;
-  readonly subnetFile: string;
-  readonly ipMasq: boolean;
-  readonly bridge?: string;
   /** In seconds: of our lease, and how long before its end it is renewed. */
   readonly leaseTtl: number;
   readonly renewMargin: number;
@@ -64,24 +42,19 @@ export interface NodeOptions {
 const FIRST_MS = 1000;
 const EVERY_MS = 60_000;
 
-const NO_SUBNET_FILE = 'containers will not find their subnet';
-
 export class FlannelNode {
   private readonly options: NodeOptions;
   private readonly troubles: Troubles;
   private readonly follower: Follower;
   private readonly own: OwnLease;
   private readonly leases: Leases;
-  private readonly host: Host;
-  private readonly state: State;
+  private readonly host: NodeHost;
   private readonly settling: Errand;
   private readonly ages: Ages;
   /** What was read last, until it is settled. */
   private snapshot: Snapshot | undefined;
   private network: Network | undefined;
   private external: External | undefined;
-  /** What the host was told to be. */
-  private settings: HostSettings | undefined;
   private hasConfig = false;
   /** What the leases of others are judged by. */
   private judgedBy = '';
@@ -89,11 +62,10 @@ export class FlannelNode {
   private programming: NodeJS.Immediate | undefined;
 
   constructor(options: NodeOptions) {
-    const { registry, connect, clock, log, state, subnetFile } = options;
+    const { registry, clock, log, subnetFile } = options;
     this.options = options;
     this.troubles = new Troubles(log);
-    this.state = new State(state, log);
-    this.host = new Host({ connect: () => connect(true), clock, say: log });
+    this.host = new NodeHost(options, this.troubles);
     this.leases = new Leases(log);
     this.ages = new Ages(clock);
     this.settling = new Errand({ clock, work: () => this.settle(), first: FIRST_MS, every: EVERY_MS });
@@ -116,6 +88,7 @@ export class FlannelNode {
   }
 
   start(): void {
+    this.host.start();
     this.follower.start();
   }
 
@@ -147,7 +120,7 @@ export class FlannelNode {
       network,
       external,
       reports: this.host.report(),
-      settings: this.settings,
+      settings: this.host.settings,
       peers: this.leases,
       ages: this.ages,
       now: clock.now(),
@@ -194,13 +167,17 @@ export class FlannelNode {
     const isSeen = await this.troubles.guard('the interface to the other nodes', () => this.look(network));
     const { external } = this;
     if (!external) return false;
-    if (snapshot) await this.own.settle(snapshot, { network, ends: this.endsOf(network, external) });
+    const place = { network, external, ends: this.host.endsOf(network, external) };
+    // with a lease others send to us
+    if (!this.own.subnets && !(await this.host.prepare(place))) return false;
+    if (snapshot) await this.own.settle(snapshot, place);
     if (this.snapshot === snapshot) this.snapshot = undefined;
-    await this.troubles.guard('the state folder', () => this.remember(network, external));
+    await this.host.remember(place);
     const { subnets } = this.own;
     if (!subnets) return isSeen;
-    this.judge({ network, subnets, ends: this.endsOf(network, external) });
-    const isMade = await this.make(network, external, subnets);
+    this.judge({ ...place, subnets });
+    const isMade = await this.host.make(place, subnets, this.leases);
+    if (isMade && !this.isReady) this.sayReady(external, subnets);
     return isSeen && isMade;
   }
 
@@ -228,54 +205,13 @@ export class FlannelNode {
     if (before && isOther && !this.snapshot) this.follower.again();
   }
 
-  private endsOf(network: Network, external: External): Ends {
-    const ends = familiesOf(network).map((family) => {
-      const device = tunnelName(network.vni, family === 'ipv6');
-      const mac = this.state.macOf(device, findDevice(device)?.mac);
-      return [family, { publicIp: external[family]?.publicIp, mac }];
-    });
-    return Object.fromEntries(ends) as Ends;
-  }
-
   private judge(self: Self): void {
-    const text = JSON.stringify(self, (_, value) => (typeof value === 'bigint' ? `${value}` : value));
+    const { network, subnets, ends } = self;
+    const plain = (_: string, value: unknown) => (typeof value === 'bigint' ? `${value}` : value);
+    const text = JSON.stringify([network, subnets, ends], plain);
     if (text === this.judgedBy) return;
     this.judgedBy = text;
     this.leases.judgeBy(self);
-  }
-
-  /** For a process that comes after this one. */
-  private remember(network: Network, external: External): void {
-    const { state, subnetFile, words } = this.options;
-    const { vni } = network;
-    remember(state, { words, subnetFile: resolve(subnetFile), vni, ends: this.endsOf(network, external) });
-  }
-
-  private async make(network: Network, external: External, subnets: Subnets): Promise<boolean> {
-    const { bridge, ipMasq, subnetFile } = this.options;
-    const ends = this.endsOf(network, external);
-    const settings = settingsOf({ network, external, subnets, ends, bridge, masquerade: ipMasq });
-    const { troubles, host } = this;
-    if (JSON.stringify(settings) !== JSON.stringify(this.settings)) {
-      this.settings = settings;
-      const isDone = await troubles.guard('the tunnel', () => host.become(settings));
-      if (!isDone) this.settings = undefined;
-    }
-    this.programNow();
-    const parts = [
-      this.settings !== undefined,
-      bridge === undefined || (await troubles.guard('the bridge', () => host.ensureBridge())),
-      !ipMasq || (await troubles.guard('masquerading', () => host.ensureMasquerade())),
-    ];
-    await host.idle();
-    const isAway = Object.values(host.report()).some((report) => report.away !== undefined);
-    if (isAway) return false;
-    // last, as it is what container runtimes wait for
-    const env = formatSubnetEnv(network, subnets, host.mtu, ipMasq);
-    parts.push(await troubles.guard('the subnet file', () => writeIfOther(subnetFile, env, NO_SUBNET_FILE)));
-    const isMade = parts.every(Boolean);
-    if (isMade && !this.isReady) this.sayReady(external, subnets);
-    return isMade;
   }
 
   private sayReady(external: External, subnets: Subnets): void {
@@ -291,12 +227,7 @@ export class FlannelNode {
   private program(): void {
     this.programming ??= setImmediate(() => {
       this.programming = undefined;
-      this.programNow();
+      this.host.program(this.leases);
     });
-  }
-
-  private programNow(): void {
-    if (!this.settings) return;
-    for (const family of FAMILIES) this.host.want(family, this.leases.peers(family));
   }
 }

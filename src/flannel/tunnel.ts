@@ -17,8 +17,8 @@ export interface TunnelOptions {
   readonly local: string;
   readonly mtu: number;
   readonly mac: string;
-  /** The first of our subnet: what the others have as our end's. */
-  readonly address: string;
+  /** The first of our subnet: what the others have as our end's; undefined: it is not known yet. */
+  readonly address?: string;
   readonly learning: boolean;
 }
 
@@ -75,7 +75,7 @@ export class Tunnel {
       learning,
       mtu,
       address: mac,
-      addresses: [`${address}/${ipv6 ? 128 : 32}`],
+      ...(address !== undefined && { addresses: [`${address}/${ipv6 ? 128 : 32}`] }),
       up: true,
     };
   }

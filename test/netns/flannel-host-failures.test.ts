@@ -134,6 +134,8 @@ describe('a node of a flannel network', () => {
     const run = taken.begin();
     await waitFor(() => run.stderr.includes('stop flanneld'), 'the node to see it', 20_000);
     expect(run.stderr).toMatch(/flannel\.1 is a link of the kernel, as flanneld makes it/);
+    // nobody shall send to us, and a lease of flanneld's with our address stays as it is
+    expect((await taken.status()).own.standing).toBe('none');
     taken.host.ip('link del flannel.1');
     await taken.ready(60_000);
     await taken.verb('leave');
