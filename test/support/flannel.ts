@@ -86,6 +86,7 @@ export class FlannelLab {
   }
 
   async close(): Promise<void> {
+    await this.lab.endPrograms(); // first, as a node starts its daemon again
     for (const node of this.nodes) node.killDaemon();
     await this.lab.close();
   }

@@ -120,11 +120,16 @@ export class Lab {
     for (const host of hosts) await host.run('ethtool', '-K', 'eth0', ...WIRE.split(' '));
   }
 
-  async close(): Promise<void> {
+  /** Ends every program that was started here. */
+  async endPrograms(): Promise<void> {
     const running = this.children.filter((child) => child.exitCode === null && child.signalCode === null);
     const ended = running.map((child) => new Promise((resolve) => child.once('close', resolve)));
     for (const child of running) child.kill('SIGKILL');
     await Promise.all(ended);
+  }
+
+  async close(): Promise<void> {
+    await this.endPrograms();
     for (const folder of this.folders) rmSync(folder, { recursive: true, force: true });
     const left = this.hosts.filter((host) => spawnSync('ip', ['netns', 'del', host.netns]).status !== 0);
     if (left.length > 0) throw new Error(`left behind: ${left.map((host) => host.netns).join(', ')}`);
