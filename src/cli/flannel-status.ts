@@ -46,7 +46,10 @@ function refusedLines({ refused }: NodeStatus): string[] {
   for (const { reason } of refused) counts.set(reason, (counts.get(reason) ?? 0) + 1);
   const all = Array.from(counts, ([reason, count]) => `${reason} ${count}`).join(', ');
   const some = refused.slice(0, SHOWN).map(({ key, sentence }) => `    ${json(key, false)}: ${sentence}`);
-  return [`${refused.length} leases are not used (${all}):`, ...some];
+  return [
+    `${refused.length} ${refused.length === 1 ? 'lease is' : 'leases are'} not used (${all}):`,
+    ...some,
+  ];
 }
 
 function ownLine({ own, external }: NodeStatus): string {
