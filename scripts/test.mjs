@@ -23,6 +23,7 @@ const PROGRAMS = {
   zsh: 'zsh',
   fish: 'fish',
   etcd: 'etcd-server',
+  faketime: 'faketime',
   openssl: 'openssl',
 };
 

@@ -66,9 +66,21 @@ export class FlannelLab {
 
   /** As it stands there; undefined: there is none. */
   async lease(node: { readonly subnet: string }): Promise<string | undefined> {
-    const key = base64(`${PREFIX}/subnets/${node.subnet.replace('/', '-')}`);
-    const { kvs } = (await this.etcd.call('kv/range', { key })) as { kvs?: { value: string }[] };
-    return kvs && Buffer.from(kvs[0].value, 'base64').toString();
+    const kv = await this.leaseKv(node);
+    return kv && Buffer.from(kv.value, 'base64').toString();
+  }
+
+  /** How often it was written since it was made; 0: it is not there. */
+  async leaseVersion(node: { readonly subnet: string }): Promise<number> {
+    return Number((await this.leaseKv(node))?.version ?? 0);
+  }
+
+  private async leaseKv({ subnet }: { readonly subnet: string }) {
+    const key = base64(`${PREFIX}/subnets/${subnet.replace('/', '-')}`);
+    const { kvs } = (await this.etcd.call('kv/range', { key })) as {
+      kvs?: { value: string; version: string }[];
+    };
+    return kvs?.[0];
   }
 
   /** Of nodes that are not there, at 198.51.100.0/23 and so on; those of before that are no more of them go. */
@@ -113,6 +125,8 @@ export class FlannelNode {
   readonly address: string;
   readonly folder: string;
   readonly containers: Container[] = [];
+  /** What stands before its command: `env NAME=VALUE`. */
+  within: readonly string[] = [];
   /** Since it was ready last: `10.5.52.0/24`. */
   subnet = '';
   mtu = 0;
@@ -156,7 +170,8 @@ export class FlannelNode {
 
   /** Starts it, and does not wait. */
   begin(...more: string[]): Run {
-    const child = this.host.spawn(process.execPath, ...this.command(...more));
+    const [command, ...words] = [...this.within, process.execPath, ...this.command(...more)];
+    const child = this.host.spawn(command, ...words);
     const run: Run = { pid: child.pid as number, stdout: '', stderr: '', code: undefined };
     child.stdout?.on('data', (chunk) => {
       run.stdout += chunk;
