@@ -4,14 +4,14 @@
 import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { MONOTONIC } from '../dist/flannel/clock.js';
-import { pickSubnets, takenOf } from '../dist/flannel/free-subnets.js';
-import { formatLease } from '../dist/flannel/lease.js';
-import { Leases } from '../dist/flannel/leases.js';
-import { MemoryStore } from '../dist/flannel/memory-registry.js';
-import { parseNetwork } from '../dist/flannel/network.js';
-import { nothingProgrammed, tunnelEntries } from '../dist/flannel/programmer.js';
-import { Reconciler } from '../dist/flannel/reconcile.js';
-import { parseKey } from '../dist/flannel/subnet.js';
+import { pickSubnets, takenOf } from '../dist/flannel/contract/free-subnets.js';
+import { formatLease } from '../dist/flannel/contract/lease.js';
+import { parseNetwork } from '../dist/flannel/contract/network.js';
+import { parseKey } from '../dist/flannel/contract/subnet.js';
+import { nothingProgrammed, tunnelEntries } from '../dist/flannel/host/programmer.js';
+import { Reconciler } from '../dist/flannel/host/reconcile.js';
+import { Leases } from '../dist/flannel/leases/leases.js';
+import { MemoryStore } from '../dist/flannel/registry/memory-registry.js';
 
 const SIZES = [100, 1000, 3000, 10_000];
 const TTL = 86_400;

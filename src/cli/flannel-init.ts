@@ -1,8 +1,8 @@
 /** `vtep flannel init`: the config of a network, written once for all its nodes. */
 
-import { formatNetwork } from '../flannel/network.ts';
-import { RegistryError } from '../flannel/registry.ts';
-import { Unusable } from '../flannel/unusable.ts';
+import { formatNetwork } from '../flannel/contract/network.ts';
+import { Unusable } from '../flannel/contract/unusable.ts';
+import { RegistryError } from '../flannel/registry/registry.ts';
 import { readInit } from './flannel-reading.ts';
 import { openRegistry } from './flannel-registry.ts';
 import { flannelForm, type InitReading } from './flannel-words.ts';

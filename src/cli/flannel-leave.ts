@@ -2,9 +2,9 @@
 
 import { existsSync } from 'node:fs';
 import { MONOTONIC } from '../flannel/clock.ts';
+import { giveBack } from '../flannel/leases/own-lease.ts';
 import { type Left, leave as leaveHost } from '../flannel/leaving.ts';
 import { askNode } from '../flannel/node-socket.ts';
-import { giveBack } from '../flannel/own-lease.ts';
 import { type Remembered, recall } from '../flannel/remembered.ts';
 import { connectDaemon, refuseUnprivileged } from './flannel-daemon.ts';
 import { readLeave } from './flannel-reading.ts';

@@ -1,9 +1,9 @@
 /** The etcd that was named, by words or by an earlier run. */
 
 import { readFileSync } from 'node:fs';
-import { EtcdRegistry } from '../flannel/etcd/registry.ts';
-import { readTls } from '../flannel/etcd/tls-files.ts';
-import type { Registry } from '../flannel/registry.ts';
+import { EtcdRegistry } from '../flannel/registry/etcd/registry.ts';
+import { readTls } from '../flannel/registry/etcd/tls-files.ts';
+import type { Registry } from '../flannel/registry/registry.ts';
 import type { EtcdReading } from './flannel-words.ts';
 
 const ENDPOINT = 'http://127.0.0.1:2379';

@@ -1,7 +1,7 @@
 /** The words of `vtep flannel`: flanneld's own, with its spellings and its environment, and a few of ours. */
 
 import { LOG_LEVELS, type LogLevel } from '../control/log.ts';
-import type { NetworkWords } from '../flannel/network.ts';
+import type { NetworkWords } from '../flannel/contract/network.ts';
 import { GoFlags, truth } from './go-flags.ts';
 import { refused, UsageError, type Word, type Words } from './grammar.ts';
 import { device, host, oneOf, whole } from './values.ts';

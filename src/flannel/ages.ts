@@ -1,8 +1,8 @@
 /** When the lease of each subnet was seen first as it stands now. */
 
 import type { Clock } from './clock.ts';
-import type { Change, Entry } from './registry.ts';
-import { formatSubnet, parseKey } from './subnet.ts';
+import { formatSubnet, parseKey } from './contract/subnet.ts';
+import type { Change, Entry } from './registry/registry.ts';
 
 export class Ages {
   private readonly clock: Clock;

@@ -3,7 +3,7 @@
 import { rmSync } from 'node:fs';
 import type { Client } from '../control/client.ts';
 import type { Clock } from './clock.ts';
-import { takeDown } from './host.ts';
+import { takeDown } from './host/host.ts';
 
 export interface Leaving {
   /** False: there was no lease of ours any more. */

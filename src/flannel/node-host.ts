@@ -9,19 +9,19 @@ import type { Log } from '../control/log.ts';
 import { findDevice } from '../io/devices.ts';
 import { writeIfOther } from './atomic-file.ts';
 import type { Clock } from './clock.ts';
-import type { External } from './external.ts';
-import { familiesOf } from './free-subnets.ts';
-import { Host, type HostSettings } from './host.ts';
-import { settingsOf } from './host-settings.ts';
-import type { Ends } from './lease.ts';
-import type { Leases } from './leases.ts';
-import type { Network } from './network.ts';
+import { familiesOf } from './contract/free-subnets.ts';
+import type { Ends } from './contract/lease.ts';
+import type { Network } from './contract/network.ts';
+import { FAMILIES, type Subnets } from './contract/subnet.ts';
+import { formatSubnetEnv } from './contract/subnet-env.ts';
+import type { External } from './host/external.ts';
+import { Host, type HostSettings } from './host/host.ts';
+import { settingsOf } from './host/host-settings.ts';
+import { tunnelName } from './host/tunnel.ts';
+import type { Leases } from './leases/leases.ts';
 import { remember } from './remembered.ts';
 import { State } from './state.ts';
-import { FAMILIES, type Subnets } from './subnet.ts';
-import { formatSubnetEnv } from './subnet-env.ts';
 import type { Troubles } from './troubles.ts';
-import { tunnelName } from './tunnel.ts';
 
 export interface NodeHostOptions {
   /** To the daemon that carries the tunnels; `start`: one is started where none is. */

@@ -1,14 +1,14 @@
 /** What a node tells of itself, for `vtep flannel status`. */
 
 import type { Ages } from './ages.ts';
-import type { Standing } from './claim.ts';
-import type { External } from './external.ts';
-import type { Host, HostSettings } from './host.ts';
-import type { Leases, Refusal } from './leases.ts';
-import type { Network } from './network.ts';
-import type { OwnLeaseStatus } from './own-lease.ts';
-import { FAMILIES, formatSubnet } from './subnet.ts';
-import { tunnelMtu } from './tunnel.ts';
+import type { Network } from './contract/network.ts';
+import { FAMILIES, formatSubnet } from './contract/subnet.ts';
+import type { External } from './host/external.ts';
+import type { Host, HostSettings } from './host/host.ts';
+import { tunnelMtu } from './host/tunnel.ts';
+import type { Standing } from './leases/claim.ts';
+import type { Leases, Refusal } from './leases/leases.ts';
+import type { OwnLeaseStatus } from './leases/own-lease.ts';
 
 export interface PeerStatus {
   readonly subnet: string;

@@ -10,22 +10,22 @@
  */
 
 import { Ages } from './ages.ts';
-import { textOf } from './claim.ts';
+import { familiesOf } from './contract/free-subnets.ts';
+import { type Network, parseNetwork } from './contract/network.ts';
+import type { Subnets } from './contract/subnet.ts';
+import { readSubnetEnv } from './contract/subnet-env.ts';
 import { Errand } from './errand.ts';
-import { type External, type ExternalWords, findExternal } from './external.ts';
-import { Follower } from './follower.ts';
-import { familiesOf } from './free-subnets.ts';
-import { Leases } from './leases.ts';
+import { type External, type ExternalWords, findExternal } from './host/external.ts';
+import { textOf } from './leases/claim.ts';
+import { Leases } from './leases/leases.ts';
+import { OwnLease } from './leases/own-lease.ts';
+import type { Self } from './leases/verdict.ts';
 import { type Left, leave } from './leaving.ts';
-import { type Network, parseNetwork } from './network.ts';
 import { NodeHost, type NodeHostOptions } from './node-host.ts';
 import { type NodeStatus, statusOf } from './node-status.ts';
-import { OwnLease } from './own-lease.ts';
-import type { Change, Registry, Snapshot } from './registry.ts';
-import type { Subnets } from './subnet.ts';
-import { readSubnetEnv } from './subnet-env.ts';
+import { Follower } from './registry/follower.ts';
+import type { Change, Registry, Snapshot } from './registry/registry.ts';
 import { Troubles } from './troubles.ts';
-import type { Self } from './verdict.ts';
 
 export interface NodeOptions extends NodeHostOptions {
   readonly registry: Registry;

@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeIfOther } from './atomic-file.ts';
-import type { Ends } from './lease.ts';
+import type { Ends } from './contract/lease.ts';
 
 export interface Remembered<W = unknown> {
   /** Where the registry is, in the words that the node was started with. */

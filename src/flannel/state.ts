@@ -10,7 +10,7 @@ import type { Log } from '../control/log.ts';
 import { formatMac, parseMac } from '../wire/address.ts';
 import { isGroup } from '../wire/ethernet.ts';
 import { writeAtomically } from './atomic-file.ts';
-import { quoted } from './unusable.ts';
+import { quoted } from './contract/unusable.ts';
 
 const LOCALLY_ADMINISTERED = 0x0200;
 const GROUP = 0x0100;

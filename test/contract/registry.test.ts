@@ -1,7 +1,7 @@
 /** The suite of registries over the one in memory; etcd is asked in `netns/`. What only the one in memory can do, too. */
 import { describe, expect, it } from 'vitest';
-import { MemoryStore } from '../../src/flannel/memory-registry.ts';
-import { RegistryError } from '../../src/flannel/registry.ts';
+import { MemoryStore } from '../../src/flannel/registry/memory-registry.ts';
+import { RegistryError } from '../../src/flannel/registry/registry.ts';
 import { describeRegistry, Followed } from '../support/registry-contract.ts';
 
 describeRegistry('a registry in memory', () => {

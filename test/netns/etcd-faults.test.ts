@@ -6,9 +6,9 @@
  */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { MONOTONIC } from '../../src/flannel/clock.ts';
-import { EtcdRegistry } from '../../src/flannel/etcd/registry.ts';
-import { Follower } from '../../src/flannel/follower.ts';
-import { type Change, RegistryError, type Snapshot } from '../../src/flannel/registry.ts';
+import { EtcdRegistry } from '../../src/flannel/registry/etcd/registry.ts';
+import { Follower } from '../../src/flannel/registry/follower.ts';
+import { type Change, RegistryError, type Snapshot } from '../../src/flannel/registry/registry.ts';
 import { Etcd } from '../support/etcd.ts';
 import { Lab } from '../support/netns.ts';
 import { contentOf, Followed, replayed } from '../support/registry-contract.ts';

@@ -4,7 +4,7 @@
  *   registry ── HTTP, HTTPS on loopback ── etcd, or a cluster of three
  */
 import { afterAll, beforeAll, describe } from 'vitest';
-import { EtcdRegistry } from '../../src/flannel/etcd/registry.ts';
+import { EtcdRegistry } from '../../src/flannel/registry/etcd/registry.ts';
 import { Etcd } from '../support/etcd.ts';
 import { Lab } from '../support/netns.ts';
 import { describeRegistry } from '../support/registry-contract.ts';

@@ -4,8 +4,8 @@
  *   registry ── HTTP on loopback ── etcd that takes large requests
  */
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { EtcdRegistry } from '../../src/flannel/etcd/registry.ts';
-import type { Change } from '../../src/flannel/registry.ts';
+import { EtcdRegistry } from '../../src/flannel/registry/etcd/registry.ts';
+import type { Change } from '../../src/flannel/registry/registry.ts';
 import { base64, Etcd } from '../support/etcd.ts';
 import { Lab } from '../support/netns.ts';
 import { contentOf, Followed, replayed } from '../support/registry-contract.ts';

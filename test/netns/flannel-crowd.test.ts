@@ -6,7 +6,7 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { EtcdRegistry } from '../../src/flannel/etcd/registry.ts';
+import { EtcdRegistry } from '../../src/flannel/registry/etcd/registry.ts';
 import { Etcd } from '../support/etcd.ts';
 import { Lab } from '../support/netns.ts';
 import { waitFor } from '../support/wait-for.ts';

@@ -5,8 +5,8 @@
  */
 import { execFileSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type ExternalWords, findExternal } from '../../src/flannel/external.ts';
-import { FAMILIES, type Family } from '../../src/flannel/subnet.ts';
+import { FAMILIES, type Family } from '../../src/flannel/contract/subnet.ts';
+import { type ExternalWords, findExternal } from '../../src/flannel/host/external.ts';
 
 const ip = (...lines: string[]) => {
   for (const line of lines) execFileSync('ip', line.split(' '), { stdio: 'pipe' });

@@ -1,7 +1,7 @@
 /** What a flannel node makes on its own host, with `ip` and a node of the kernel as the judges (`flannel-lab.ts`). */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { OwnEnd } from '../../src/flannel/host.ts';
-import type { Peer } from '../../src/flannel/peer.ts';
+import type { OwnEnd } from '../../src/flannel/host/host.ts';
+import type { Peer } from '../../src/flannel/host/peer.ts';
 import { DaemonProcess } from '../support/daemon-process.ts';
 import { FlannelHost } from '../support/flannel-host.ts';
 import {

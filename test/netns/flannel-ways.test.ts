@@ -4,7 +4,7 @@
  *   container 10.5.1.2 ── cni0 of a ──── b, and behind it 198.51.100.1 and 2001:db8:9::1
  */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { HostSettings } from '../../src/flannel/host.ts';
+import type { HostSettings } from '../../src/flannel/host/host.ts';
 import type { FlannelHost } from '../support/flannel-host.ts';
 import { ALL_OF_B, B4, B6, FlannelLab, NOTHING, ONLY_IPV4, OURS } from '../support/flannel-lab.ts';
 import type { Host } from '../support/netns.ts';

@@ -3,9 +3,9 @@
 // JSON object: the keys of their leases, what was said that was no news, and how long it took.
 import { once } from 'node:events';
 import { MONOTONIC } from '../../dist/flannel/clock.js';
-import { EtcdRegistry } from '../../dist/flannel/etcd/registry.js';
-import { parseNetwork } from '../../dist/flannel/network.js';
-import { OwnLease } from '../../dist/flannel/own-lease.js';
+import { parseNetwork } from '../../dist/flannel/contract/network.js';
+import { OwnLease } from '../../dist/flannel/leases/own-lease.js';
+import { EtcdRegistry } from '../../dist/flannel/registry/etcd/registry.js';
 
 const [url, prefix, first, count] = process.argv.slice(2);
 const complaints = [];

@@ -3,7 +3,7 @@
  * that nothing is done in a wrong order.
  */
 
-import type { Peer } from '../../src/flannel/peer.ts';
+import type { Peer } from '../../src/flannel/host/peer.ts';
 import {
   Away,
   directEntries,
@@ -12,7 +12,7 @@ import {
   type Programmed,
   type Programmer,
   tunnelEntries,
-} from '../../src/flannel/programmer.ts';
+} from '../../src/flannel/host/programmer.ts';
 
 export class FakeProgrammer implements Programmer {
   ours: Programmed = nothingProgrammed();

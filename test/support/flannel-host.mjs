@@ -7,7 +7,7 @@
 import { createInterface } from 'node:readline';
 import { Client } from '../../dist/control/client.js';
 import { MONOTONIC } from '../../dist/flannel/clock.js';
-import { Host, takeDown } from '../../dist/flannel/host.js';
+import { Host, takeDown } from '../../dist/flannel/host/host.js';
 
 const connect = () => Client.connect(process.argv[2]);
 const said = [];

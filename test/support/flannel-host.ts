@@ -1,10 +1,10 @@
 /** The host's part of a flannel node in a host of a lab, with the daemon that it programs. */
 import type { ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import type { HostSettings } from '../../src/flannel/host.ts';
-import type { Peer } from '../../src/flannel/peer.ts';
-import type { Report } from '../../src/flannel/reconcile.ts';
-import type { Family } from '../../src/flannel/subnet.ts';
+import type { Family } from '../../src/flannel/contract/subnet.ts';
+import type { HostSettings } from '../../src/flannel/host/host.ts';
+import type { Peer } from '../../src/flannel/host/peer.ts';
+import type { Report } from '../../src/flannel/host/reconcile.ts';
 import type { DaemonProcess } from './daemon-process.ts';
 import { waitFor } from './wait-for.ts';
 

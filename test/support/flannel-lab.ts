@@ -4,8 +4,8 @@
  *   a [ cni0 10.5.1.1, 2001:cafe:42:1::1 ] 192.0.2.1, 2001:db8::1 ──── 192.0.2.2, 2001:db8::2 [ cni0 10.5.2.1, 2001:cafe:42:2::1 ] b
  *     flannel.1, flannel-v6.1: vtep                                    flannel.1, flannel-v6.1: the kernel
  */
-import type { HostSettings } from '../../src/flannel/host.ts';
-import type { Peer } from '../../src/flannel/peer.ts';
+import type { HostSettings } from '../../src/flannel/host/host.ts';
+import type { Peer } from '../../src/flannel/host/peer.ts';
 import { DaemonProcess } from './daemon-process.ts';
 import { FlannelHost } from './flannel-host.ts';
 import { type Host, Lab } from './netns.ts';

@@ -1,4 +1,4 @@
-/** What every registry promises (`src/flannel/registry.ts`), asked of several nodes on one store. */
+/** What every registry promises (`src/flannel/registry/registry.ts`), asked of several nodes on one store. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   type Change,
@@ -6,7 +6,7 @@ import {
   RegistryError,
   type Snapshot,
   type WatchListener,
-} from '../../src/flannel/registry.ts';
+} from '../../src/flannel/registry/registry.ts';
 import { waitFor } from './wait-for.ts';
 
 export interface RegistryStore {

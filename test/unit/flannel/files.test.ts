@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { writeAtomically } from '../../../src/flannel/atomic-file.ts';
-import { parseNetwork } from '../../../src/flannel/network.ts';
+import { parseNetwork } from '../../../src/flannel/contract/network.ts';
+import { formatKey, parseKey, type Subnets } from '../../../src/flannel/contract/subnet.ts';
+import { formatSubnetEnv, readSubnetEnv } from '../../../src/flannel/contract/subnet-env.ts';
 import { randomMac, State } from '../../../src/flannel/state.ts';
-import { formatKey, parseKey, type Subnets } from '../../../src/flannel/subnet.ts';
-import { formatSubnetEnv, readSubnetEnv } from '../../../src/flannel/subnet-env.ts';
 
 const IPV4 = '"Network":"10.5.0.0/16","Backend":{"Type":"vxlan"}';
 const IPV6 = '"EnableIPv6":true,"IPv6Network":"2001:cafe:42::/56"';

@@ -1,8 +1,8 @@
 /** What follows a registry: nothing is missed, and one that is away is not besieged. */
 import { describe, expect, it } from 'vitest';
-import { Follower } from '../../../src/flannel/follower.ts';
-import { MemoryStore } from '../../../src/flannel/memory-registry.ts';
-import type { Change, Snapshot, WatchListener } from '../../../src/flannel/registry.ts';
+import { Follower } from '../../../src/flannel/registry/follower.ts';
+import { MemoryStore } from '../../../src/flannel/registry/memory-registry.ts';
+import type { Change, Snapshot, WatchListener } from '../../../src/flannel/registry/registry.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 
 const isChanges = (heard: Snapshot | readonly Change[]): heard is readonly Change[] => Array.isArray(heard);

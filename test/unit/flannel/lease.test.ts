@@ -1,8 +1,8 @@
 /** The values of leases, byte for byte, and what strangers put in their place. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { formatLease, parseLease, parsePublicIps } from '../../../src/flannel/lease.ts';
-import { Unusable } from '../../../src/flannel/unusable.ts';
+import { formatLease, parseLease, parsePublicIps } from '../../../src/flannel/contract/lease.ts';
+import { Unusable } from '../../../src/flannel/contract/unusable.ts';
 
 const MAC = 'c6:d2:32:6f:8f:44';
 const V6_MAC = '0a:1b:2c:3d:4e:5f';

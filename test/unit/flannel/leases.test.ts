@@ -1,12 +1,12 @@
 /** The leases of others: what is made of them, and that changes one by one lead to what all of them together lead to. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { formatLease } from '../../../src/flannel/lease.ts';
-import { Leases } from '../../../src/flannel/leases.ts';
-import { parseNetwork } from '../../../src/flannel/network.ts';
-import type { Change, Entry } from '../../../src/flannel/registry.ts';
-import { parseKey, type Subnets } from '../../../src/flannel/subnet.ts';
-import type { Self } from '../../../src/flannel/verdict.ts';
+import { formatLease } from '../../../src/flannel/contract/lease.ts';
+import { parseNetwork } from '../../../src/flannel/contract/network.ts';
+import { parseKey, type Subnets } from '../../../src/flannel/contract/subnet.ts';
+import { Leases } from '../../../src/flannel/leases/leases.ts';
+import type { Self } from '../../../src/flannel/leases/verdict.ts';
+import type { Change, Entry } from '../../../src/flannel/registry/registry.ts';
 
 const BACKEND = '"Backend":{"Type":"vxlan"}';
 const NETWORK = parseNetwork(`{"Network":"10.5.0.0/16",${BACKEND}}`);

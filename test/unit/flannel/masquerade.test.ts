@@ -1,6 +1,6 @@
 /** Rules are a matter of nft; where there is none, that is a sentence. */
 import { afterEach, expect, it } from 'vitest';
-import { Masquerade } from '../../../src/flannel/masquerade.ts';
+import { Masquerade } from '../../../src/flannel/host/masquerade.ts';
 
 const { PATH } = process.env;
 afterEach(() => {

@@ -1,7 +1,13 @@
 /** The config key. What flannel makes of each text stands in its `pkg/subnet/config_test.go`, or was read in `config.go`. */
 import { describe, expect, it } from 'vitest';
-import { fits, formatNetwork, type Network, type Pool, parseNetwork } from '../../../src/flannel/network.ts';
-import { formatSubnet, parseSubnet, type Subnet } from '../../../src/flannel/subnet.ts';
+import {
+  fits,
+  formatNetwork,
+  type Network,
+  type Pool,
+  parseNetwork,
+} from '../../../src/flannel/contract/network.ts';
+import { formatSubnet, parseSubnet, type Subnet } from '../../../src/flannel/contract/subnet.ts';
 
 const VXLAN = '"Backend":{"Type":"vxlan"}';
 

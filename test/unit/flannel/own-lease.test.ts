@@ -1,10 +1,10 @@
 /** A node's own lease over a registry in memory, with a clock that the test turns. */
 import { describe, expect, it } from 'vitest';
-import { formatLease } from '../../../src/flannel/lease.ts';
-import { MemoryStore } from '../../../src/flannel/memory-registry.ts';
-import { type Network, parseNetwork } from '../../../src/flannel/network.ts';
-import { giveBack, OwnLease, type OwnLeaseOptions } from '../../../src/flannel/own-lease.ts';
-import { formatKey, parseKey, type Subnets } from '../../../src/flannel/subnet.ts';
+import { formatLease } from '../../../src/flannel/contract/lease.ts';
+import { type Network, parseNetwork } from '../../../src/flannel/contract/network.ts';
+import { formatKey, parseKey, type Subnets } from '../../../src/flannel/contract/subnet.ts';
+import { giveBack, OwnLease, type OwnLeaseOptions } from '../../../src/flannel/leases/own-lease.ts';
+import { MemoryStore } from '../../../src/flannel/registry/memory-registry.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 
 const HOUR_MS = 3_600_000;

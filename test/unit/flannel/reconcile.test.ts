@@ -1,9 +1,9 @@
 /** What peers need is programmed whatever fails on the way, and nothing else is. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Peer } from '../../../src/flannel/peer.ts';
-import { type Entry, type Programmed, TABLES, tunnelEntries } from '../../../src/flannel/programmer.ts';
-import { Reconciler } from '../../../src/flannel/reconcile.ts';
+import type { Peer } from '../../../src/flannel/host/peer.ts';
+import { type Entry, type Programmed, TABLES, tunnelEntries } from '../../../src/flannel/host/programmer.ts';
+import { Reconciler } from '../../../src/flannel/host/reconcile.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { FakeProgrammer, peerOf } from '../../support/fake-programmer.ts';
 

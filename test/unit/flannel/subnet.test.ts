@@ -13,7 +13,7 @@ import {
   parseKey,
   parseSubnet,
   type Subnet,
-} from '../../../src/flannel/subnet.ts';
+} from '../../../src/flannel/contract/subnet.ts';
 
 const subnet = (text: string) => parseSubnet(text) as Subnet;
 const ips = fc.oneof(fc.ipV4(), fc.ipV6());

@@ -1,6 +1,6 @@
 /** What a tunnel is called, and what it carries. */
 import { expect, it } from 'vitest';
-import { tunnelMtu, tunnelName } from '../../../src/flannel/tunnel.ts';
+import { tunnelMtu, tunnelName } from '../../../src/flannel/host/tunnel.ts';
 
 it.each([
   [1, false, 'flannel.1'],

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { Client } from '../../../src/control/client.ts';
 import { Refusal } from '../../../src/control/refusal.ts';
-import { VtepDaemon } from '../../../src/flannel/vtep-daemon.ts';
+import { VtepDaemon } from '../../../src/flannel/host/vtep-daemon.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { type Answers, type FakeDaemon, fakeDaemon } from '../../support/fake-daemon.ts';
 import { waitFor } from '../../support/wait-for.ts';

@@ -2,8 +2,8 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
-import { EtcdRegistry } from '../../../../src/flannel/etcd/registry.ts';
-import { RegistryError } from '../../../../src/flannel/registry.ts';
+import { EtcdRegistry } from '../../../../src/flannel/registry/etcd/registry.ts';
+import { RegistryError } from '../../../../src/flannel/registry/registry.ts';
 import { type Asked, FakeGateway, json, kvOf } from '../../../support/fake-gateway.ts';
 import { Followed } from '../../../support/registry-contract.ts';
 import { waitFor } from '../../../support/wait-for.ts';

@@ -9,8 +9,8 @@
  * Runs never overlap. One peer that fails, fails alone, and is tried again later and later.
  */
 
-import { BackOff } from './back-off.ts';
-import type { Clock } from './clock.ts';
+import { BackOff } from '../back-off.ts';
+import type { Clock } from '../clock.ts';
 import type { Peer } from './peer.ts';
 import { leftovers, missing, nameOf, type Plan, planOf } from './plan.ts';
 import { Away, type Entry, type Programmed, type Programmer, TABLES } from './programmer.ts';

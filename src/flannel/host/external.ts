@@ -1,12 +1,12 @@
 /** Which interface of this host leads to the other nodes, and the addresses that they know us by. */
 
 import { isIP } from 'node:net';
-import { type Address, dumpOfAddresses, readAddress } from '../io/addresses.ts';
-import { type Device, dumpOfDevices, findDevice, readDevice } from '../io/devices.ts';
-import { defaultDevice, findRoute } from '../io/routes.ts';
-import { ask } from '../io/rtnetlink.ts';
-import { formatIp, isIpv4Mapped, isLinkLocal, parseIp } from '../wire/address.ts';
-import type { Family } from './subnet.ts';
+import { type Address, dumpOfAddresses, readAddress } from '../../io/addresses.ts';
+import { type Device, dumpOfDevices, findDevice, readDevice } from '../../io/devices.ts';
+import { defaultDevice, findRoute } from '../../io/routes.ts';
+import { ask } from '../../io/rtnetlink.ts';
+import { formatIp, isIpv4Mapped, isLinkLocal, parseIp } from '../../wire/address.ts';
+import type { Family } from '../contract/subnet.ts';
 
 /** What was said of it; nothing: the interface of the default route. */
 export interface ExternalWords {

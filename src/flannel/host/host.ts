@@ -3,19 +3,19 @@
  * beside them the bridge and the rules that were asked for. Whatever ends this process, it stays; `takeDown` takes it away.
  */
 
-import type { Client } from '../control/client.ts';
-import { type Device, dumpOfDevices, readDevice } from '../io/devices.ts';
-import { removeRoute, routesBy } from '../io/routes.ts';
-import { ask, succeeds } from '../io/rtnetlink.ts';
+import type { Client } from '../../control/client.ts';
+import { type Device, dumpOfDevices, readDevice } from '../../io/devices.ts';
+import { removeRoute, routesBy } from '../../io/routes.ts';
+import { ask, succeeds } from '../../io/rtnetlink.ts';
+import type { Clock } from '../clock.ts';
+import { FAMILIES, type Family, parseSubnet, type Subnet } from '../contract/subnet.ts';
+import { formatGateway } from '../contract/subnet-env.ts';
 import { ensureBridge, removeBridges } from './bridge.ts';
-import type { Clock } from './clock.ts';
 import { HostProgrammer } from './host-programmer.ts';
 import { MARK, PROTOCOL } from './mark.ts';
 import { Masquerade } from './masquerade.ts';
 import type { Peer } from './peer.ts';
 import { Reconciler, type ReconcilerOptions, type Report } from './reconcile.ts';
-import { FAMILIES, type Family, parseSubnet, type Subnet } from './subnet.ts';
-import { formatGateway } from './subnet-env.ts';
 import { Tunnel, type TunnelOptions, tunnelMtu } from './tunnel.ts';
 import { VtepDaemon } from './vtep-daemon.ts';
 

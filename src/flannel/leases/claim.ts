@@ -3,11 +3,11 @@
  * the registry is read again, until the answer is to rest.
  */
 
-import { areFree, familiesOf, fitNetwork, pickSubnets, takenOf } from './free-subnets.ts';
-import { type Ends, formatLease, parseLease, parsePublicIps } from './lease.ts';
-import type { Network } from './network.ts';
-import type { Entry, Snapshot } from './registry.ts';
-import { FAMILIES, type Family, formatSubnet, parseKey, type Subnets } from './subnet.ts';
+import { areFree, familiesOf, fitNetwork, pickSubnets, takenOf } from '../contract/free-subnets.ts';
+import { type Ends, formatLease, parseLease, parsePublicIps } from '../contract/lease.ts';
+import type { Network } from '../contract/network.ts';
+import { FAMILIES, type Family, formatSubnet, parseKey, type Subnets } from '../contract/subnet.ts';
+import type { Entry, Snapshot } from '../registry/registry.ts';
 
 /** What our lease shall say, in which network. */
 export interface Wish {

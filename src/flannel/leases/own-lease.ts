@@ -8,12 +8,12 @@
  *   tend     by the timer: renews it in time, mends what was observed
  */
 
-import type { Log } from '../control/log.ts';
+import type { Log } from '../../control/log.ts';
+import type { Clock } from '../clock.ts';
+import type { Ends } from '../contract/lease.ts';
+import { formatKey, parseKey, type Subnets } from '../contract/subnet.ts';
+import type { Change, Registry, Snapshot } from '../registry/registry.ts';
 import { type Held, isOurs, leaseValue, nextStep, type Standing, type Step, type Wish } from './claim.ts';
-import type { Clock } from './clock.ts';
-import type { Ends } from './lease.ts';
-import type { Change, Registry, Snapshot } from './registry.ts';
-import { formatKey, parseKey, type Subnets } from './subnet.ts';
 
 export interface OwnLeaseOptions {
   readonly registry: Registry;

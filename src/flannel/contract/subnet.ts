@@ -1,6 +1,6 @@
 /** Subnets of both families, and the keys that leases of them have. An address is one bigint. */
 
-import { formatIp, isIpv4Mapped, parseIp } from '../wire/address.ts';
+import { formatIp, isIpv4Mapped, parseIp } from '../../wire/address.ts';
 
 export const FAMILIES = ['ipv4', 'ipv6'] as const;
 export type Family = (typeof FAMILIES)[number];

@@ -4,10 +4,8 @@
  * its turn when that is gone. What cannot be used is refused with a sentence, said once, and counted by its reason.
  */
 
-import type { Log } from '../control/log.ts';
-import type { Lease } from './lease.ts';
-import type { Peer } from './peer.ts';
-import type { Change, Entry, Snapshot } from './registry.ts';
+import type { Log } from '../../control/log.ts';
+import type { Lease } from '../contract/lease.ts';
 import {
   baseOf,
   FAMILIES,
@@ -16,9 +14,11 @@ import {
   formatSubnet,
   parseKey,
   type Subnet,
-} from './subnet.ts';
-import { SubnetIndex } from './subnet-index.ts';
-import { quoted, type Reason } from './unusable.ts';
+} from '../contract/subnet.ts';
+import { SubnetIndex } from '../contract/subnet-index.ts';
+import { quoted, type Reason } from '../contract/unusable.ts';
+import type { Peer } from '../host/peer.ts';
+import type { Change, Entry, Snapshot } from '../registry/registry.ts';
 import { PASSED_OVER, type Self, type Verdict, verdictOn } from './verdict.ts';
 
 interface Known {

@@ -3,10 +3,10 @@
  * connection is made when it is needed, and again after one was lost.
  */
 
-import { type Client, NoDaemon } from '../control/client.ts';
-import type { Answer, Verb, Verbs } from '../control/protocol.ts';
-import { sentenceOf } from '../control/refusal.ts';
-import type { Clock } from './clock.ts';
+import { type Client, NoDaemon } from '../../control/client.ts';
+import type { Answer, Verb, Verbs } from '../../control/protocol.ts';
+import { sentenceOf } from '../../control/refusal.ts';
+import type { Clock } from '../clock.ts';
 import { Away } from './programmer.ts';
 
 /** A daemon that says nothing at all for so long is none. */

@@ -1,8 +1,7 @@
 /** What is to be thought of one lease of another node. */
 
-import { type Ends, type Lease, leaseVni, parseLease } from './lease.ts';
-import type { Network } from './network.ts';
-import type { Entry } from './registry.ts';
+import { type Ends, type Lease, leaseVni, parseLease } from '../contract/lease.ts';
+import type { Network } from '../contract/network.ts';
 import {
   FAMILIES,
   formatSubnet,
@@ -12,8 +11,9 @@ import {
   parseKey,
   type Subnet,
   type Subnets,
-} from './subnet.ts';
-import { type Reason, Unusable } from './unusable.ts';
+} from '../contract/subnet.ts';
+import { type Reason, Unusable } from '../contract/unusable.ts';
+import type { Entry } from '../registry/registry.ts';
 
 /** What leases are judged by. */
 export interface Self {

@@ -1,7 +1,7 @@
 /** Which subnets of a network nobody has, and which of them a node takes. */
 
+import type { Entry } from '../registry/registry.ts';
 import { fits, type Network, type Pool } from './network.ts';
-import type { Entry } from './registry.ts';
 import {
   FAMILIES,
   type Family,

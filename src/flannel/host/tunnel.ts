@@ -1,9 +1,9 @@
 /** Our end of the tunnel in one family: a link of the daemon, made where it is missing, mended where it is another. */
 
 import { writeFileSync } from 'node:fs';
-import type { LinkArgs, LinkItem } from '../control/protocol.ts';
-import { addAddress, addressesOf, formatAddress, parseAddress } from '../io/addresses.ts';
-import { changeDevice, type Device, findDevice } from '../io/devices.ts';
+import type { LinkArgs, LinkItem } from '../../control/protocol.ts';
+import { addAddress, addressesOf, formatAddress, parseAddress } from '../../io/addresses.ts';
+import { changeDevice, type Device, findDevice } from '../../io/devices.ts';
 import { MARK } from './mark.ts';
 import { Away } from './programmer.ts';
 import { DaemonRefusal, type VtepDaemon } from './vtep-daemon.ts';

@@ -4,7 +4,7 @@
  */
 
 import { readFileSync, writeFileSync } from 'node:fs';
-import { addAddress, addressesOf, formatAddress, parseAddress, removeAddress } from '../io/addresses.ts';
+import { addAddress, addressesOf, formatAddress, parseAddress, removeAddress } from '../../io/addresses.ts';
 import {
   changeDevice,
   createBridge,
@@ -14,8 +14,8 @@ import {
   dumpOfDevices,
   findDevice,
   readDevice,
-} from '../io/devices.ts';
-import { ask, succeeds } from '../io/rtnetlink.ts';
+} from '../../io/devices.ts';
+import { ask, succeeds } from '../../io/rtnetlink.ts';
 import { MARK, PROTOCOL } from './mark.ts';
 import { quiet } from './tunnel.ts';
 

@@ -5,8 +5,8 @@
  *   {"PublicIP":"192.168.64.3","PublicIPv6":null,"BackendType":"vxlan","BackendData":{"VNI":1,"VtepMAC":"c6:d2:..."}}
  */
 
-import { formatMac, parseMac } from '../wire/address.ts';
-import { isGroup } from '../wire/ethernet.ts';
+import { formatMac, parseMac } from '../../wire/address.ts';
+import { isGroup } from '../../wire/ethernet.ts';
 import { type Fields, integerOf, readFields, stringOf, structOf, wordOf } from './go-json.ts';
 import { contains, FAMILIES, type Family, formatAddress, parseAddress, parseSubnet } from './subnet.ts';
 import { quoted, Unusable } from './unusable.ts';

@@ -3,7 +3,7 @@
  * ended. While the registry is away it is asked again later and later, never at the same moment as all others.
  */
 
-import type { Clock } from './clock.ts';
+import type { Clock } from '../clock.ts';
 import type { Change, Registry, Snapshot, Watching } from './registry.ts';
 
 const FIRST_MS = 500;

@@ -8,7 +8,7 @@
  *   route      subnet                      `via 10.5.52.0 dev flannel.1 onlink`; without the tunnel `via 192.0.2.7 dev eth0`
  */
 
-import { formatIp, formatMac, parseIp, parseMac } from '../wire/address.ts';
+import { formatIp, formatMac, parseIp, parseMac } from '../../wire/address.ts';
 import type { Peer } from './peer.ts';
 
 /** In the order in which a new peer's entries are made: nothing is sent its way before the way is whole. */

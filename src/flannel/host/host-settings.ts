@@ -1,11 +1,11 @@
 /** What the host is to be, from what the registry, the interface to the other nodes and the command line say. */
 
+import { familiesOf } from '../contract/free-subnets.ts';
+import type { Ends } from '../contract/lease.ts';
+import type { Network } from '../contract/network.ts';
+import { type Family, formatSubnet, type Subnets } from '../contract/subnet.ts';
 import type { External } from './external.ts';
-import { familiesOf } from './free-subnets.ts';
 import type { HostSettings, OwnEnd } from './host.ts';
-import type { Ends } from './lease.ts';
-import type { Network } from './network.ts';
-import { type Family, formatSubnet, type Subnets } from './subnet.ts';
 
 export interface Given {
   readonly network: Network;

@@ -4,8 +4,8 @@
  * learned by another program. What does not say so is never changed.
  */
 
-import type { FdbItem } from '../control/protocol.ts';
-import { type Device, findDevice } from '../io/devices.ts';
+import type { FdbItem } from '../../control/protocol.ts';
+import { type Device, findDevice } from '../../io/devices.ts';
 import {
   addNeighbor,
   type Neighbor,
@@ -13,10 +13,17 @@ import {
   neighborsOf,
   removeNeighbor,
   replaceNeighbor,
-} from '../io/neighbors.ts';
-import { addRoute, findRoute, removeRoute, replaceRoute, routesBy, type TableRoute } from '../io/routes.ts';
-import { KernelRefusal, succeeds } from '../io/rtnetlink.ts';
-import { formatIp, parseIp } from '../wire/address.ts';
+} from '../../io/neighbors.ts';
+import {
+  addRoute,
+  findRoute,
+  removeRoute,
+  replaceRoute,
+  routesBy,
+  type TableRoute,
+} from '../../io/routes.ts';
+import { KernelRefusal, succeeds } from '../../io/rtnetlink.ts';
+import { formatIp, parseIp } from '../../wire/address.ts';
 import { PROTOCOL } from './mark.ts';
 import type { Peer } from './peer.ts';
 import {
