@@ -19,7 +19,9 @@ describe('the interface to the other nodes', () => {
   beforeAll(() => {
     for (const name of ['ext0', 'ext1', 'ext2']) {
       ip(`link add ${name} type veth peer name ${name}p`, `link set ${name}p up`);
-      execFileSync('sysctl', ['-qw', `net.ipv6.conf.${name}.accept_dad=0`]);
+      const ipv6 = `net.ipv6.conf.${name}`;
+      // another suite may have switched it off for whatever comes
+      execFileSync('sysctl', ['-qw', `${ipv6}.disable_ipv6=0`, `${ipv6}.accept_dad=0`]);
       ip(`link set ${name} up`);
     }
     ip(
