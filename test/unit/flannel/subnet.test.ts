@@ -1,5 +1,5 @@
 /** Subnets and keys, held against Node's own reading of addresses. */
-import { BlockList, isIPv4 } from 'node:net';
+import { BlockList } from 'node:net';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
@@ -18,7 +18,9 @@ import {
 const subnet = (text: string) => parseSubnet(text) as Subnet;
 const ips = fc.oneof(fc.ipV4(), fc.ipV6());
 const subnets = ips.chain((ip) =>
-  fc.integer({ min: 0, max: isIPv4(ip) ? 32 : 128 }).map((length) => `${ip}/${length}`),
+  fc
+    .integer({ min: 0, max: parseAddress(ip)?.family === 'ipv4' ? 32 : 128 })
+    .map((length) => `${ip}/${length}`),
 );
 
 describe('a subnet', () => {
@@ -56,6 +58,8 @@ describe('a subnet', () => {
         const outer = subnet(text);
         const address = inside ? lastOf(outer) : parseAddress(stranger);
         if (!address) throw new Error(stranger);
+        // ::ffff:1.2.3.4, the last of ::/80 among them, is read as an address of IPv4
+        fc.pre(parseAddress(formatAddress(address))?.family === address.family);
         const family = (of: { family: string }) => of.family as 'ipv4' | 'ipv6';
         const list = new BlockList();
         list.addSubnet(formatSubnet(outer).split('/')[0], outer.length, family(outer));
