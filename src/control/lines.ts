@@ -3,8 +3,14 @@
 export const LINE_MOST = 1 << 20;
 
 export class Lines {
+  private readonly most: number;
   private rest: Buffer[] = [];
   private length = 0;
+
+  /** In bytes, of a line. */
+  constructor(most = LINE_MOST) {
+    this.most = most;
+  }
 
   /** The whole lines, with what came before. Throws when one is too long. */
   *add(piece: Buffer): Generator<string> {
@@ -28,8 +34,8 @@ export class Lines {
     if (part.length === 0) return;
     this.rest.push(part);
     this.length += part.length;
-    if (this.length > LINE_MOST) {
-      throw new Error(`a line is longer than ${LINE_MOST} bytes: a request is a JSON object on one line`);
+    if (this.length > this.most) {
+      throw new Error(`a line is longer than ${this.most} bytes: a request is a JSON object on one line`);
     }
   }
 }

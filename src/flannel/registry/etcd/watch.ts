@@ -4,13 +4,13 @@
  * come: the latest revision of a key below the prefix and how many keys there are tell every change that lasts.
  */
 import type { ClientRequest, IncomingMessage } from 'node:http';
+import { Lines } from '../../../control/lines.ts';
 import { type Change, RegistryError, type Watching, type WatchListener } from '../registry.ts';
 import type { EtcdClient } from './client.ts';
 import { type Fields, fieldsOf, Garbled, listOf, parsed } from './fields.ts';
 import { collect } from './http.ts';
 import type { Keys } from './keys.ts';
 import { kvOf } from './kv.ts';
-import { Lines } from './lines.ts';
 import { type Range, range } from './range.ts';
 import { failureOf, printable, Refused, Unreached, whyNotEtcd, whyNotReached } from './sentences.ts';
 
@@ -84,9 +84,13 @@ export class EtcdWatch implements Watching {
     answer.once('error', (error) => this.fail(error));
     answer.once('end', () => this.end('it has ended the watch'));
     answer.on('data', (chunk) => {
-      const whole = lines.take(chunk);
-      for (const line of whole ?? []) this.take(line);
-      if (!whole) this.end(`a change of more than ${LARGEST_LINE} bytes came`);
+      let whole: string[];
+      try {
+        whole = [...lines.add(chunk)];
+      } catch {
+        return this.end(`a change of more than ${LARGEST_LINE} bytes came`);
+      }
+      for (const line of whole) this.take(line);
     });
   }
 
