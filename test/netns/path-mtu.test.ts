@@ -6,6 +6,7 @@
  */
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { DaemonProcess } from '../support/daemon-process.ts';
+import { PATH_DIFFERENCES } from '../support/differences.ts';
 import { KernelLink } from '../support/kernel-link.ts';
 import { Lab } from '../support/netns.ts';
 import { scapy } from '../support/scapy.ts';
@@ -105,7 +106,7 @@ describe('frames that the path does not carry', () => {
     expect(judged(ours(TOLD))).toEqual(expected);
   });
 
-  it('are answered too where they might be cut, as nobody here does', async () => {
+  it(`otherwise: ${PATH_DIFFERENCES.mayBeCut.when}: ${PATH_DIFFERENCES.mayBeCut.ours}`, async () => {
     expect((await kernels(TOLD_BY_US)).replies).toEqual([]);
     const { replies, left } = ours(TOLD_BY_US);
     expect([replies.length, left]).toEqual([2, []]);

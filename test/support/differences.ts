@@ -103,6 +103,15 @@ export const LINK_DIFFERENCES = {
   },
 } as const satisfies Record<string, Difference>;
 
+export const PATH_DIFFERENCES = {
+  mayBeCut: {
+    when: 'an IPv4 packet without DF that the path does not carry, from behind a bridge',
+    kernel: 'nobody is told',
+    ours: 'its sender is told',
+    reason: 'nobody on an Ethernet cuts it, and who hears of the path cuts the next one',
+  },
+} as const satisfies Record<string, Difference>;
+
 export interface Attribute {
   beside: 'same' | 'better' | 'refused' | 'ours';
   why: string;

@@ -1,5 +1,11 @@
 /** The README's tables of what is otherwise than with the kernel, made of `differences.ts`. */
-import { ATTRIBUTES, type Difference, FDB_DIFFERENCES, LINK_DIFFERENCES } from './differences.ts';
+import {
+  ATTRIBUTES,
+  type Difference,
+  FDB_DIFFERENCES,
+  LINK_DIFFERENCES,
+  PATH_DIFFERENCES,
+} from './differences.ts';
 
 const BESIDE = { same: 'the same', better: 'better', refused: 'refused', ours: 'only here' } as const;
 
@@ -21,7 +27,12 @@ function differences(all: readonly Difference[]): string {
 
 const TABLES: Record<string, () => string> = {
   attributes,
-  differences: () => differences([...Object.values(LINK_DIFFERENCES), ...Object.values(FDB_DIFFERENCES)]),
+  differences: () =>
+    differences(
+      [LINK_DIFFERENCES, PATH_DIFFERENCES, FDB_DIFFERENCES].flatMap((each) =>
+        Object.values<Difference>(each),
+      ),
+    ),
 };
 
 /** The README as it should be: each table stands between two comments that name it. */
