@@ -12,7 +12,8 @@ import {
   defaultCarrying,
 } from './carrying-words.ts';
 import { Grammar, UsageError, type Words } from './grammar.ts';
-import { checkName, checkNew, LINK_WORDS, type LinkReading, takeName } from './link-words.ts';
+import { checkName, checkNew, LINK_WORDS, takeName } from './link-words.ts';
+import type { LinkReading } from './vxlan-words.ts';
 
 export interface RunOptions extends Options, Carrying {
   /** As it was said. */
