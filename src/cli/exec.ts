@@ -38,7 +38,7 @@ export async function exec(words: readonly string[]): Promise<number> {
 
 function makeShims(path: string): string {
   const run = dirname(socketPath());
-  const main = fileURLToPath(new URL('drop-in/main.js', import.meta.url));
+  const main = fileURLToPath(new URL('drop-in.js', import.meta.url));
   const texts = TOOLS.map((tool) =>
     shim({ tool, real: realOf(tool, path), node: process.execPath, main, run }),
   );

@@ -6,7 +6,6 @@
  * (then nothing was done), or `run` could not start as asked.
  */
 
-import { NoDaemon } from '../control/client.ts';
 import { COMMANDS } from './commands.ts';
 import { FormError, UsageError, wrapped } from './grammar.ts';
 import { findVerb, loadObject, OBJECTS, planOf } from './objects.ts';
@@ -56,10 +55,15 @@ async function speak([first, ...words]: string[], options: CliOptions): Promise<
 /** Whoever reads our output may have had enough of it. */
 process.stdout.on('error', () => process.exit(0));
 
-try {
-  process.exitCode = await main(process.argv.slice(2));
-} catch (error) {
-  process.stderr.write(`vtep: ${(error as Error).message}\n`);
-  if (error instanceof FormError) process.stderr.write(`form: ${wrapped(error.form)}\n`);
-  process.exitCode = error instanceof NoDaemon ? 1 : 2;
+/** Some commands are modules of their own, so what they throw is known by what it says, not by its class. */
+function complain(error: Error & { form?: string; exitStatus?: number }): number {
+  process.stderr.write(`vtep: ${error.message}\n`);
+  if (error.form !== undefined) process.stderr.write(`form: ${wrapped(error.form)}\n`);
+  return error.exitStatus ?? 2;
 }
+
+main(process.argv.slice(2))
+  .catch(complain)
+  .then((status) => {
+    process.exitCode = status;
+  });

@@ -1,6 +1,5 @@
 /** Starts the daemon for a verb that found none, and waits until it answers. */
 
-import { spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -19,6 +18,7 @@ export interface Starting {
 
 /** What it says on stderr goes to a file beside the socket. */
 export async function startDaemon(path: string, { within = [], words = [] }: Starting = {}): Promise<Client> {
+  const { spawn } = await import('node:child_process'); // costs a millisecond, and is seldom needed
   mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
   const log = join(dirname(path), `${path.slice(dirname(path).length + 1).replace(/\.sock$/, '')}.log`);
   const file = openSync(log, 'w', 0o640);

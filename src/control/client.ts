@@ -13,7 +13,10 @@ import { type Answer, PROTOCOL, type Verb, type Verbs } from './protocol.ts';
 const CHUNK = 1 << 16;
 
 /** No daemon is there, or it does not speak as we do: a sentence. */
-export class NoDaemon extends Error {}
+export class NoDaemon extends Error {
+  /** Of the command that needed one. */
+  readonly exitStatus = 1;
+}
 
 interface Greeting {
   protocol?: unknown;

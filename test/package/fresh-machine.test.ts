@@ -117,6 +117,7 @@ it('packs a tarball that installs in an empty folder without a compiler', () => 
 
 it('runs there as a command', () => {
   expect(succeed(bare, empty, './node_modules/.bin/vtep --help')).toContain('vtep run NAME id VNI');
+  expect(succeed(bare, empty, './node_modules/.bin/vtep config schema')).toMatch(/^{\n {2}"/);
 });
 
 it('brings the addon and the library there', () => {

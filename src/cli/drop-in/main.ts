@@ -111,4 +111,6 @@ async function deleteNamespaces(
 
 process.env.PATH = pathPastShims(process.env.PATH ?? '');
 const [tool, real, ...words] = process.argv.slice(2);
-process.exitCode = await carryOut(tool as Tool, real, words);
+carryOut(tool as Tool, real, words).then((status) => {
+  process.exitCode = status;
+});
