@@ -1,6 +1,7 @@
 /** What stands behind words: numbers, addresses, one of a few. Each says what was given, and what would be right. */
 
 import { isIPv4 } from 'node:net';
+import { INTERFACE_NAME, isInterfaceName } from '../control/interface-name.ts';
 import { formatMac, isLinkLocal, isMulticast, isUnspecified, parseIp, parseMac } from '../wire/address.ts';
 import { UsageError } from './grammar.ts';
 
@@ -88,10 +89,8 @@ export function mac(word: string, what: string): string {
 
 /** Of an interface. */
 export function device(word: string, what: string): string {
-  if (/^[^\s/]{1,15}$/.test(word) && word !== '.' && word !== '..') return word;
-  throw new UsageError(
-    `${what} "${word}" is no name for an interface: 1 to 15 characters, no space, no slash`,
-  );
+  if (isInterfaceName(word)) return word;
+  throw new UsageError(`${what} "${word}" is no name for an interface: ${INTERFACE_NAME}`);
 }
 
 export function oneOf<const T extends string>(given: string, what: string, allowed: readonly T[]): T {

@@ -3,6 +3,7 @@
 import { isIP, isIPv4 } from 'node:net';
 import { parseMac } from '../wire/address.ts';
 import { MAX_VNI } from '../wire/vxlan.ts';
+import { INTERFACE_NAME, INTERFACE_NAME_PATTERN, isInterfaceName } from './interface-name.ts';
 import type { FdbArgs, FdbFilter, LinkArgs, NeighArgs, Verbs, VniArgs } from './protocol.ts';
 import { Refusal } from './refusal.ts';
 
@@ -64,11 +65,9 @@ const SWITCH: Shape = {
 };
 const NONE: Shape = { accepts: (value) => value === null, is: 'null', schema: { type: 'null' } };
 const INHERIT = oneOf('inherit');
-const NAME = text(
-  'the name of an interface: 1 to 15 characters, no space, no slash',
-  (value) => /^[^\s/]{1,15}$/.test(value) && value !== '.' && value !== '..',
-  { pattern: '^[^\\s/]{1,15}$' },
-);
+const NAME = text(`the name of an interface: ${INTERFACE_NAME}`, isInterfaceName, {
+  pattern: INTERFACE_NAME_PATTERN,
+});
 const IP = text(
   'an IP address, such as 192.0.2.1 or 2001:db8::1',
   (value) => isIP(value.split('%')[0]) !== 0,

@@ -141,6 +141,24 @@ for link in json.load(sys.stdin):
       'ip link show vx1',
     ));
 
+  it('takes the names that the kernel takes', () =>
+    expectSame(
+      'ip link add "" type vxlan id 1 dstport 0',
+      'ip link add "a b" type vxlan id 1 dstport 0',
+      'ip link add a/b type vxlan id 1 dstport 0',
+      'ip link add a:b type vxlan id 1 dstport 0',
+      'ip link add . type vxlan id 1 dstport 0',
+      'ip link add abcdefghijklmnop type vxlan id 1 dstport 0',
+      'ip link add abcdefghijklmno type vxlan id 1 dstport 0',
+      'ip link add 日本日本日 type vxlan id 2 dstport 0',
+      'ip link add 日本日本日本 type vxlan id 3 dstport 0',
+      'ip link add vx%d type vxlan id 4 dstport 0',
+      'ip link add type vxlan id 5 dstport 0',
+      'ip link add type bridge',
+      'ip -o link show | cut -d: -f 2',
+      'for i in abcdefghijklmno 日本日本日 vx1 vxlan0 bridge0; do ip link del $i; done',
+    ));
+
   it('has the table of a link, alone and among those of bridges', () =>
     expectSame(
       'ip link add br0 type bridge',

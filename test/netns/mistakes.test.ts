@@ -27,7 +27,7 @@ const MISTAKES: [words: string, sentence: RegExp][] = [
   ['vx0 id 42 group 239.1.1.1', /group "239.1.1.1" needs dev/],
   ['vx0 id 42 porxy', /the word "porxy" is not known/],
   ['vx0 id 42 type vlan', /type "vlan" is not known; it takes vxlan/],
-  ['a-name-that-is-long id 42', /NAME "a-name-that-is-long" is no name for an interface: 1 to 15 characters/],
+  ['a-name-that-is-long id 42', /NAME "a-name-that-is-long" is no name for an interface: 1 to 15 bytes/],
   [
     'lo id 42',
     /the TAP lo cannot be opened \(EINVAL\): an interface of this name is there, and it is no TAP/,

@@ -43,8 +43,11 @@ function argsOf(name: string, given: readonly string[], isNew: boolean): LinkArg
 }
 
 /** As the kernel has it where nothing else is said. */
-export async function add(where: Where, { name, general, vxlan }: Of<'add'>): Promise<number> {
-  const args = argsOf(name ?? '', vxlan, true);
+export async function add(where: Where, { name = 'vxlan%d', general, vxlan }: Of<'add'>): Promise<number> {
+  if (name === '' || /[\s/]/.test(name)) {
+    throw new UsageError(`argument "${name}" is wrong: "name" not a valid ifname`);
+  }
+  const args = argsOf(name, vxlan, true);
   checkNew(args);
   checkFamily(args);
   if (args.dstport === undefined) process.stderr.write(NO_PORT);
@@ -65,7 +68,7 @@ export async function add(where: Where, { name, general, vxlan }: Of<'add'>): Pr
 async function addOnce(where: Where, given: LinkArgs, general: readonly string[]): Promise<number> {
   const daemon = await Daemon.findOrStart(where.ip, where.netns);
   try {
-    const args = given.name === '' ? { ...given, name: await firstFree(daemon) } : given;
+    const args = given.name.includes('%d') ? { ...given, name: firstFree(where, given.name) } : given;
     if (isThere(where, args.name)) throw new Refusal('EEXIST', `there is an interface ${args.name} already`);
     await withDevice(where, args, () => daemon.ask('link add', args));
     const status = setGeneral(where, args.name, general);
@@ -97,9 +100,11 @@ function inNamespace(netns: string | undefined): string[] {
 }
 
 /** The kernel's own way of naming: vxlan0, vxlan1, ... */
-async function firstFree(daemon: Daemon): Promise<string> {
-  const taken = new Set((await daemon.ask('link show', {})).map((link) => link.name));
-  for (let i = 0; ; i++) if (!taken.has(`vxlan${i}`)) return `vxlan${i}`;
+function firstFree(where: Where, template: string): string {
+  for (let i = 0; ; i++) {
+    const name = template.replace('%d', `${i}`);
+    if (!isThere(where, name)) return name;
+  }
 }
 
 /** What is not of vxlan is set on the TAP; a device to lie on (`link`) and queues are no matter of vxlan's. */

@@ -144,7 +144,13 @@ describe('the words', () => {
     ['vx0 id 42 gbp', '"gbp" is refused: group policies are marks of packets'],
     ['vx0 id 42 vx1', 'the word "vx1" is not known'],
     ['vx0 id 42 --verbose', 'the word "--verbose" is not known'],
-    ['a/b id 42', 'NAME "a/b" is no name for an interface: 1 to 15 characters, no space, no slash'],
+    [
+      'a/b id 42',
+      'NAME "a/b" is no name for an interface: 1 to 15 bytes, no space, slash, colon or percent sign',
+    ],
+    ['vx:0 id 42', 'NAME "vx:0" is no name for an interface'],
+    ['vx%d id 42', 'NAME "vx%d" is no name for an interface'],
+    ['日本日本日本 id 42', 'NAME "日本日本日本" is no name for an interface'],
     ['.. id 42', 'NAME ".." is no name for an interface'],
     ['sixteen-letters-x id 42', 'NAME "sixteen-letters-x" is no name for an interface'],
   ])('%s: %s', (text, sentence) => {

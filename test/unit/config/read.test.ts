@@ -72,7 +72,7 @@ describe('a configuration', () => {
     ['links: {vx0: {id: 1, dstport: 0}}', 'f:1:31: dstport 0 is not a whole number from 1 to 65535'],
     [
       'links: {a b: {id: 1}}',
-      'f:1:9: "a b" is not the name of an interface: 1 to 15 characters, no space, no slash',
+      'f:1:9: "a b" is not the name of an interface: 1 to 15 bytes, no space, slash, colon or percent sign',
     ],
     ['links: {vx0: {id: 1}, vx0: {id: 2}}', 'f:1:23: "vx0" stands at line 1 already'],
     ['links: {vx0: {id: 1, id: 2}}', 'f:1:22: "id" stands at line 1 already'],
