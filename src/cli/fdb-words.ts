@@ -2,7 +2,7 @@
 
 import type { FdbArgs, FdbFilter } from '../control/protocol.ts';
 import { MAX_VNI } from '../wire/vxlan.ts';
-import { Grammar, idle, refused, UsageError, type Words } from './grammar.ts';
+import { eachOnce, Grammar, idle, refused, UsageError, type Words } from './grammar.ts';
 import { destination, device, mac, oneOf, whole, zoned } from './values.ts';
 
 type Flag = NonNullable<FdbArgs['flags']>[number];
@@ -107,6 +107,7 @@ function flag(name: Flag) {
 const ENTRY = new Grammar<FdbArgs>({
   ...dev(),
   ...where(),
+  ...eachOnce({ dst: where<FdbArgs>().dst }),
   ...refused('nhid', NO_GROUPS),
   ...idle('self'),
   ...refused('master', NOT_THE_BRIDGES),

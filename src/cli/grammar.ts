@@ -25,6 +25,8 @@ export interface Word<T> {
   /** What stands behind it: `MIN MAX`, or the words to choose from: `unset|set|inherit`. */
   form: string;
   take: (into: T, next: Next) => void;
+  /** Of the words that have the same here, one is said, and once. */
+  once?: string | ((into: T) => string | undefined);
   /** Never cut short. */
   whole?: boolean;
   /** Understood, but neither in the form nor completed. */
@@ -63,18 +65,25 @@ export class Grammar<T> {
   /** Reads all of them; `other` has those that the table does not know, and says no by throwing. */
   read(given: readonly string[], into: T, other: (word: string) => void, mayBeShort = () => true): T {
     let at = 0;
+    let said: Map<string, string> | undefined;
     while (at < given.length) {
+      const from = at;
       const one = given[at++];
       const name = this.find(one, mayBeShort());
       if (name === undefined) {
         other(one);
         continue;
       }
+      const word = this.spellings.get(name) as Word<T>;
+      const once = typeof word.once === 'function' ? word.once(into) : word.once;
+      const before = once && said?.get(once);
+      if (before) throw new UsageError(`"${name}" follows "${before}": only one of them can hold`);
       const next = () => {
         if (at >= given.length) throw new UsageError(`"${name}" wants a value behind it`);
         return given[at++];
       };
-      (this.spellings.get(name) as Word<T>).take(into, next);
+      word.take(into, next);
+      if (once) said = (said ?? new Map()).set(once, given.slice(from, at).join(' '));
     }
     return into;
   }
@@ -110,6 +119,13 @@ export function wrapped(form: string): string {
     line += line === '' ? part : ` ${part}`;
   }
   return [...lines, line].join('\n');
+}
+
+/** Words that are said once; `learning` and `nolearning` are one. */
+export function eachOnce<T>(words: Words<T>): Words<T> {
+  return Object.fromEntries(
+    Object.entries(words).map(([names, word]) => [names, { once: names.replace(/^no|\|.*/g, ''), ...word }]),
+  );
 }
 
 /** A word that vtep cannot carry out: with the reason. */

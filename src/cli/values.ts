@@ -24,6 +24,9 @@ export function range(word: string, what: string, least: number, most: number): 
   return ends;
 }
 
+/** iproute2 ends in a way of its own about a word that is none. */
+export class NoAddress extends UsageError {}
+
 type Sort = 'host' | 'group' | 'none';
 
 /** Undefined: no IP address. A batch has a hundred thousand of them, so the usual one is not taken apart. */
@@ -41,7 +44,7 @@ function sortOf(word: string): Sort | undefined {
 function checked(word: string, what: string): Sort {
   const sort = sortOf(word);
   if (sort === undefined) {
-    throw new UsageError(`${what} "${word}" is not an IP address, such as 192.0.2.1 or 2001:db8::1`);
+    throw new NoAddress(`${what} "${word}" is not an IP address, such as 192.0.2.1 or 2001:db8::1`);
   }
   if (sort === 'none') throw new UsageError(`${what} "${word}" is no host's address`);
   return sort;
@@ -55,8 +58,10 @@ export function host(word: string, what: string): string {
 
 /** Of a multicast group. */
 export function group(word: string, what: string): string {
-  if (sortOf(word) === 'group') return word;
-  throw new UsageError(`${what} "${word}" is no multicast group, such as 239.1.1.1 or ff05::100`);
+  const sort = sortOf(word);
+  if (sort === 'group') return word;
+  const Mistake = sort === undefined ? NoAddress : UsageError;
+  throw new Mistake(`${what} "${word}" is no multicast group, such as 239.1.1.1 or ff05::100`);
 }
 
 /** Of one host or of a group. */

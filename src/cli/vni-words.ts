@@ -2,7 +2,7 @@
 
 import type { VniArgs } from '../control/protocol.ts';
 import { MAX_VNI } from '../wire/vxlan.ts';
-import { Grammar, refused, UsageError } from './grammar.ts';
+import { eachOnce, Grammar, refused, UsageError } from './grammar.ts';
 import { device, group, host, range, whole } from './values.ts';
 
 interface VniReading extends Omit<VniArgs, 'vni'> {
@@ -12,7 +12,7 @@ interface VniReading extends Omit<VniArgs, 'vni'> {
 
 const LAST_VLAN = 4094;
 
-export const VNI_ENTRY = new Grammar<VniReading>({
+const SAID_ONCE = eachOnce<VniReading>({
   vni: {
     form: 'VNI[-VNI]',
     take: (entry, next) => {
@@ -43,6 +43,10 @@ export const VNI_ENTRY = new Grammar<VniReading>({
     },
     whole: true,
   },
+});
+
+export const VNI_ENTRY = new Grammar<VniReading>({
+  ...SAID_ONCE,
   dev: {
     form: 'DEV',
     take: (entry, next) => {

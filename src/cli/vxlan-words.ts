@@ -1,10 +1,9 @@
 /** What may follow `type vxlan`: iproute2's words, and ours. */
 
 import type { LinkArgs } from '../control/protocol.ts';
-import { DEFAULT_RANGE } from '../io/source-ports.ts';
 import { MAX_VNI } from '../wire/vxlan.ts';
 import { DSCP } from './dscp.ts';
-import { idle, refused, UsageError, type Word, type Words } from './grammar.ts';
+import { eachOnce, idle, refused, UsageError, type Word, type Words } from './grammar.ts';
 import { device, group, host, oneOf, whole, zoned } from './values.ts';
 
 export interface LinkReading {
@@ -57,12 +56,7 @@ function remote({ args }: LinkReading, next: () => string): void {
 }
 
 function sourcePorts({ args }: LinkReading, next: () => string): void {
-  const low = whole(next(), 'srcport', 0, 65_535);
-  const high = whole(next(), 'srcport', 0, 65_535);
-  if (high < low) {
-    throw new UsageError(`srcport ${low} ${high}: the second must not be smaller than the first`);
-  }
-  args.srcport = high > 0 ? [Math.max(low, 1), high] : [...DEFAULT_RANGE];
+  args.srcport = [whole(next(), 'srcport', 0, 65_535), whole(next(), 'srcport', 0, 65_535)];
 }
 
 /** As iproute2 reads it: hexadecimal, or the name of a class; 1 is what the kernel says for `inherit`. */
@@ -84,11 +78,13 @@ function ttl(word: string): number | 'inherit' {
   return word === 'auto' ? 0 : whole(word, 'ttl', 0, 255);
 }
 
+/** `dev vx0` names the link itself. */
+function isName({ args, typed, running }: LinkReading): boolean {
+  return !typed && !running && args.name === '';
+}
+
 function dev(reading: LinkReading, next: () => string): void {
-  const { args, typed, running } = reading;
-  const given = device(next(), 'dev');
-  if (!typed && !running && args.name === '') args.name = given;
-  else args.dev = given;
+  reading.args[isName(reading) ? 'name' : 'dev'] = device(next(), 'dev');
 }
 
 function reservedBits(word: string): 'ignore' | 'kernel' {
@@ -98,7 +94,7 @@ function reservedBits(word: string): 'ignore' | 'kernel' {
 export const NO_METADATA = 'a TAP hands over frames without the metadata that it needs';
 
 /** In the order in which iproute2 tries them. */
-export const VXLAN_WORDS: Words<LinkReading> = {
+export const VXLAN_WORDS: Words<LinkReading> = eachOnce({
   'id|vni': {
     form: 'VNI',
     take: ({ args }, next) => {
@@ -112,7 +108,7 @@ export const VXLAN_WORDS: Words<LinkReading> = {
       args.group = given === 'any' ? null : group(given, 'group');
     },
   },
-  remote: { form: 'IP', take: remote },
+  remote: { form: 'IP', take: remote, once: undefined },
   local: {
     form: 'IP',
     take: ({ args }, next) => {
@@ -120,7 +116,7 @@ export const VXLAN_WORDS: Words<LinkReading> = {
       args.local = given === 'any' ? null : host(given, 'local');
     },
   },
-  dev: { form: 'DEV', take: dev },
+  dev: { form: 'DEV', take: dev, once: (reading) => (isName(reading) ? undefined : 'dev') },
   'ttl|hoplimit': {
     form: 'auto|inherit|TTL',
     take: ({ args }, next) => {
@@ -201,4 +197,4 @@ export const VXLAN_WORDS: Words<LinkReading> = {
     whole: true,
     hidden: true,
   },
-};
+});

@@ -31,7 +31,7 @@ export function linkOptions(args: LinkArgs): LinkOptions {
     group: args.group ?? undefined,
     local: args.local ?? undefined,
     dev: args.dev ?? undefined,
-    sourcePorts: args.srcport ?? [...DEFAULT_RANGE],
+    sourcePorts: sourcePorts(args),
     ttl: args.ttl ?? 0,
     tos: args.tos ?? 0,
     flowLabel: args.flowlabel ?? 0,
@@ -44,6 +44,14 @@ export function linkOptions(args: LinkArgs): LinkOptions {
     zeroChecksumRx: args.udp6zerocsumrx ?? false,
     up: args.up ?? false,
   };
+}
+
+/** 0 0 asks for nothing; and no socket sends from port 0. */
+function sourcePorts({ srcport: [low, high] = [0, 0] }: LinkArgs): [number, number] {
+  if (high < low) {
+    throw new Refusal('EINVAL', `srcport ${low} ${high}: the second must not be smaller than the first`);
+  }
+  return high > 0 ? [Math.max(low, 1), high] : [...DEFAULT_RANGE];
 }
 
 /** A shorter way from link to link of one host would save little, and hide from captures what the kernel shows there. */

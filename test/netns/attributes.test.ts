@@ -104,6 +104,18 @@ const [FIRST, SECOND] = REMOTES;
 const ALL = 'ffffffffffff';
 const MAC = '0200000000a1';
 
+/** What 64 flows leave by. */
+async function fromPorts(range: string): Promise<{ ours: number[]; theirs: number[] }> {
+  await twins.make(`local 192.0.2.1 remote ${FIRST} srcport ${range}`);
+  // UDP from as many ports: to the kernel, all that is no IP is one flow
+  const flows = Array.from({ length: 64 }, (_, i) => {
+    const port = (1000 + i).toString(16).padStart(4, '0');
+    return `${ALL}${MAC}08004500001c00000000401100000a0000010a000002${port}000900080000`.padEnd(120, '0');
+  });
+  const { ours, theirs } = await twins.outBoth(...flows);
+  return { ours: ours.sourcePorts, theirs: theirs.sourcePorts };
+}
+
 /** What each side does; it differs. */
 const SHOWN: Record<keyof typeof LINK_DIFFERENCES, () => Promise<[ours: unknown, theirs: unknown]>> = {
   async port() {
@@ -142,12 +154,16 @@ const SHOWN: Record<keyof typeof LINK_DIFFERENCES, () => Promise<[ours: unknown,
     return [ours.came.length, theirs.came.length];
   },
   async lastSourcePort() {
-    await twins.make(`local 192.0.2.1 remote ${FIRST} srcport 50000 50001`);
-    const flows = Array.from({ length: 64 }, (_, i) =>
-      frame(ALL, `0200000000${i.toString(16).padStart(2, '0')}`),
-    );
-    const { ours, theirs } = await twins.outBoth(...flows);
-    return [Math.max(...ours.sourcePorts), Math.max(...theirs.sourcePorts)];
+    const { ours, theirs } = await fromPorts('50000 50001');
+    return [Math.max(...ours), Math.max(...theirs)];
+  },
+  async oneSourcePort() {
+    const { ours, theirs } = await fromPorts('700 700');
+    return [Math.max(...ours), Math.max(...theirs) > 700];
+  },
+  async zeroSourcePort() {
+    const { ours, theirs } = await fromPorts('0 2');
+    return [Math.min(...ours), Math.min(...theirs)];
   },
 };
 
@@ -159,6 +175,8 @@ const EXPECTED: Record<keyof typeof LINK_DIFFERENCES, [ours: unknown, theirs: un
   sticky: [FIRST, SECOND],
   groupSource: [0, 2],
   lastSourcePort: [50_001, 50_000],
+  oneSourcePort: [700, true],
+  zeroSourcePort: [1, 0],
 };
 
 describe('where the same words do something else', () => {

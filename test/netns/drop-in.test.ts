@@ -159,6 +159,39 @@ for link in json.load(sys.stdin):
       'for i in abcdefghijklmno 日本日本日 vx1 vxlan0 bridge0; do ip link del $i; done',
     ));
 
+  it('takes each word once, addresses in numbers only, and the ports that the kernel takes', () => {
+    const REPEATED = [
+      'vni 6',
+      'remote 192.0.2.2 remote 192.0.2.3',
+      'group 239.1.1.1 group 239.1.1.2 dev eth0',
+      'local 192.0.2.1 local 192.0.2.1',
+      'dev eth0 dev eth0',
+      'ttl auto hoplimit 2',
+      'tos inherit dsfield 2',
+      'df set df unset',
+      'ageing 1 ageing 1',
+      'srcport 1 2 port 1 2',
+      'dstport 4789',
+      'learning nolearning',
+      'external external',
+    ];
+    const ADDRESSES = ['remote localhost', 'local nohost', 'group localhost', 'remote any', 'group 0.0.0.0'];
+    const PORTS = ['srcport 5 3', 'srcport 5 0', 'srcport 0 5', 'srcport 0 0'];
+    return expectSame(
+      ...[...REPEATED, ...ADDRESSES].map((words) => `ip link add vx1 type vxlan id 5 dstport 0 ${words}`),
+      ...PORTS.flatMap((words) => [
+        `ip link add vx1 type vxlan id 5 dstport 0 ${words}`,
+        'ip -d link show vx1 | grep -o "srcport [0-9]* [0-9]*"',
+        'ip link set vx1 type vxlan srcport 5 3',
+        'ip link del vx1',
+      ]),
+      'ip link set vx0 type vxlan ageing 5 ageing 6',
+      'ip link set vx0 type vxlan remote 192.0.2.2 remote 192.0.2.3',
+      'bridge fdb add 02:00:00:00:00:01 dev vx0 dst 192.0.2.2 dst 192.0.2.2',
+      'bridge fdb add 02:00:00:00:00:01 dev vx0 dst localhost',
+    );
+  });
+
   it('has the table of a link, alone and among those of bridges', () =>
     expectSame(
       'ip link add br0 type bridge',
@@ -220,6 +253,9 @@ for link in json.load(sys.stdin):
       'ip link add vx0 type vxlan external vnifilter dstport 4789 dev eth0',
       'bridge vni add dev vx0 vni 100-102',
       'bridge vni delete dev vx0 vni 101',
+      'bridge vni add dev vx0 vni 5 vni 6',
+      'bridge vni add dev vx0 vni 5 remote 192.0.2.2 remote 192.0.2.2',
+      'bridge vni add dev vx0 vni 5 remote localhost',
       'bridge vni delete dev vx0 vni 7',
       'bridge vni show dev vx0 | grep -o "1[0-9][0-9]"',
       'bridge vni add dev eth0 vni 7',

@@ -101,6 +101,18 @@ export const LINK_DIFFERENCES = {
     ours: 'up to 64 ports, MAX among them',
     reason: 'it was named',
   },
+  oneSourcePort: {
+    when: '`srcport PORT PORT`',
+    kernel: 'takes the range of `ip_local_port_range` instead',
+    ours: 'that port',
+    reason: 'it was named',
+  },
+  zeroSourcePort: {
+    when: '`srcport 0 MAX`',
+    kernel: 'sends from port 0, too',
+    ours: 'from 1 on',
+    reason: 'a socket has no port 0, and who is sent something from there cannot answer',
+  },
 } as const satisfies Record<string, Difference>;
 
 export const PATH_DIFFERENCES = {

@@ -6,7 +6,6 @@
 import { isIPv6 } from 'node:net';
 import type { LinkArgs, LinkItem } from '../../control/protocol.ts';
 import { Refusal } from '../../control/refusal.ts';
-import { DEFAULT_RANGE } from '../../io/source-ports.ts';
 import { UsageError } from '../grammar.ts';
 
 /** Words that iproute2 ends with 1 about, without asking the kernel. */
@@ -15,6 +14,8 @@ export class Misspoken extends UsageError {}
 /** Checks of iproute2's own, in its order. */
 export function checkWords(args: LinkArgs, isNew: boolean): void {
   const { id, remotes = [], group, local, dev, external, vnifilter } = args;
+  if (group === null) throw new UsageError('the unspecified address is no group');
+  if (remotes.length > 1) throw new UsageError(`remote ${remotes[1]}: remote ${remotes[0]} is said already`);
   if (group && remotes.length > 0) throw new Misspoken('vxlan: both group and remote cannot be specified');
   if (new Set([group, local, ...remotes].filter(Boolean).map((ip) => isIPv6(ip as string))).size > 1)
     throw new Misspoken(`vxlan: "${local}" is of another family than "${group ?? remotes[0]}"`);
@@ -46,7 +47,7 @@ export function changesOf({ srcport, ...args }: LinkArgs, link: LinkItem | undef
   if (args.id !== undefined && args.id !== link?.id)
     throw new Refusal('EOPNOTSUPP', `the VNI of ${args.name} stays what it is`);
   // `srcport 0 0` asks for nothing
-  const isPorts = srcport !== undefined && `${srcport}` !== `${DEFAULT_RANGE}`;
+  const isPorts = srcport !== undefined && `${srcport}` !== '0,0';
   const kept = isPorts ? 'srcport' : (Object.keys(args) as (keyof LinkArgs)[]).find(isKept);
   if (kept ?? args.ttl === 'inherit') {
     const word = kept ?? 'ttl inherit';

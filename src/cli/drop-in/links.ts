@@ -32,14 +32,18 @@ export interface Where {
 }
 
 function argsOf(name: string, given: readonly string[], isNew: boolean): LinkArgs {
-  // to iproute2 the unspecified address is none
-  const words = given.map((word) => (word === '0.0.0.0' || word === '::' ? 'any' : word));
   const reading = { args: { name } as LinkArgs, typed: true, running: false };
-  const { args } = LINK_GRAMMAR.read(words, reading, (word) => {
+  const { args } = LINK_GRAMMAR.read(given.map(ofIproute2), reading, (word) => {
     throw new Misspoken(`vxlan: unknown command "${word}"?`);
   });
   checkWords(args, isNew);
   return args;
+}
+
+/** To iproute2 the unspecified address is none; what we call `any` it does not take. */
+function ofIproute2(word: string): string {
+  if (word === 'any') throw new UsageError('"any" is no address of a host or a group');
+  return word === '0.0.0.0' || word === '::' ? 'any' : word;
 }
 
 /** As the kernel has it where nothing else is said. */

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { NoDaemon } from '../../control/client.ts';
 import { Refusal } from '../../control/refusal.ts';
 import { RefusedWord, UsageError } from '../grammar.ts';
+import { NoAddress } from '../values.ts';
 import { batch } from './batch.ts';
 import { type CommandLine, type Tool, takeApart } from './command-line.ts';
 import { Daemon } from './daemon.ts';
@@ -47,7 +48,7 @@ function complain(error: Error, { tool }: CommandLine): number {
   const code = error instanceof RefusedWord ? 'EOPNOTSUPP' : error instanceof Refusal ? error.code : '';
   if (error instanceof UsageError && code === '') {
     process.stderr.write(`Error: ${error.message}\n`);
-    return error instanceof Misspoken ? 1 : 255;
+    return error instanceof Misspoken || error instanceof NoAddress ? 1 : 255;
   }
   if (code in SAID) process.stderr.write(`RTNETLINK answers: ${SAID[code]}\n`);
   process.stderr.write(`vtep: ${error.message}\n`);

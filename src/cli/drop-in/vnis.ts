@@ -2,11 +2,10 @@
 
 import type { VniArgs } from '../../control/protocol.ts';
 import { Refusal } from '../../control/refusal.ts';
+import { UsageError } from '../grammar.ts';
 import { json } from '../json.ts';
-import { findVerb, planOf } from '../objects.ts';
-import { parseOptions } from '../options.ts';
 import { VNIS } from '../print-vni.ts';
-import { VNI } from '../vni.ts';
+import { parseVniAdd, parseVniDel } from '../vni-words.ts';
 import { type CommandLine, showOf } from './command-line.ts';
 import { Daemon } from './daemon.ts';
 import { withOurs } from './links.ts';
@@ -19,8 +18,9 @@ type Vni = Meant & { kind: 'vni' };
 export async function act(line: CommandLine, { verb, dev, words }: Vni): Promise<number> {
   if (dev === undefined) return HAND_OVER;
   return withOurs(line, dev, async (daemon) => {
-    const plan = planOf(findVerb('vni', VNI, [verb, ...words]), parseOptions([]).options);
-    for (const { verb, args } of plan.requests) await daemon.ask(verb, args as never);
+    if (verb === 'add') for (const args of parseVniAdd(words)) await daemon.ask('vni add', args);
+    else if (verb === 'delete') for (const args of parseVniDel(words)) await daemon.ask('vni del', args);
+    else throw new UsageError(`the verb "${verb}" of vni is not known`);
     return 0;
   });
 }
