@@ -13,7 +13,6 @@ const DIST = join(ROOT, 'dist', 'cli');
 /** Only `import()` loads them; what they throw is of other classes than those of the two. */
 const MODULES = [
   'check',
-  'config',
   'daemon',
   'exec',
   'flannel',
@@ -29,9 +28,8 @@ const packages = (id) => (/^[./]/.test(id) ? undefined : { id, external: true })
 
 const modulesBeside = (id, _, { kind }) => {
   const name = id.replace(/^\.\/(.*)\.ts$/, '$1');
-  return kind === 'dynamic-import' && MODULES.includes(name)
-    ? { id: `./${name}.mjs`, external: true }
-    : undefined;
+  const isBeside = kind === 'dynamic-import' && MODULES.includes(name);
+  return isBeside ? { id: `./${name}.mjs`, external: true } : undefined;
 };
 
 /** All outputs stand in one folder beside those of the rooms. */
@@ -40,6 +38,9 @@ const otherRooms = (id, importer) => {
   if (!path || !id.startsWith('.') || path.startsWith('cli/')) return undefined;
   return { id: `../${path.replace(/\.ts$/, '.js')}`, external: 'relative' };
 };
+
+const otherRoomsLater = (id, importer, { kind }) =>
+  kind === 'dynamic-import' ? otherRooms(id, importer) : undefined;
 
 async function bundle(input, resolvers, output) {
   const plugins = resolvers.map((resolveId) => ({ name: resolveId.name, resolveId }));
@@ -51,7 +52,7 @@ const source = (name) => join(SRC, 'cli', `${name}.ts`);
 
 rmSync(DIST, { recursive: true, force: true });
 for (const input of [{ main: source('main') }, { 'drop-in': source('drop-in/main') }]) {
-  await bundle(input, [packages, modulesBeside], { format: 'cjs', codeSplitting: false });
+  await bundle(input, [packages, modulesBeside, otherRoomsLater], { format: 'cjs', codeSplitting: false });
 }
 const names = { entryFileNames: '[name].mjs', chunkFileNames: '[name].mjs' };
 await bundle(MODULES.map(source), [packages, otherRooms], { format: 'esm', ...names });

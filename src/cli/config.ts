@@ -1,9 +1,6 @@
 /** `vtep config show|schema` and `vtep reload`: what runs as a file, what a file may say, and a file to be loaded. */
 
 import { resolve } from 'node:path';
-import { parse } from 'yaml';
-import { readText } from '../config/file.ts';
-import { configSchema } from '../config/shapes.ts';
 import { LINE_MOST } from '../control/lines.ts';
 import { FormError } from './grammar.ts';
 import type { CliOptions } from './options.ts';
@@ -12,12 +9,12 @@ import type { Kind } from './printer.ts';
 import { carryOutVerb } from './verb.ts';
 
 const LINES: Kind = { text: (line: string) => line, json: () => ({}) };
-const WHOLE: Kind = {
-  ...LINES,
-  gather: (lines) => [parse(lines.join('\n'))],
-  json: (config: object) => config,
-  events: true, // not a list
-};
+
+async function asObject(): Promise<Kind> {
+  const { parse } = await import('yaml'); // takes longer than all else here
+  const gather = (lines: readonly string[]) => [parse(lines.join('\n'))];
+  return { ...LINES, gather, json: (config: object) => config, events: true }; // not a list
+}
 
 /** Room in a request for what stands around the file. */
 const AROUND = 8192;
@@ -25,10 +22,11 @@ const AROUND = 8192;
 export async function config(words: readonly string[], options: CliOptions): Promise<number> {
   const [verb = '', ...more] = words;
   if (verb === 'show' && more.length === 0) {
-    const kind = options.json ? WHOLE : LINES;
+    const kind = options.json ? await asObject() : LINES;
     return carryOutVerb({ requests: [ask('config show', undefined)], kind }, options);
   }
   if (verb === 'schema' && more.length === 0) {
+    const { configSchema } = await import('../config/shapes.ts');
     process.stdout.write(`${JSON.stringify(configSchema(), null, 2)}\n`);
     return 0;
   }
@@ -42,6 +40,7 @@ export async function config(words: readonly string[], options: CliOptions): Pro
 export async function reload([file, ...more]: readonly string[], options: CliOptions): Promise<number> {
   if (more.length > 0) throw new FormError(`the word "${more[0]}" is not known`, 'vtep reload [FILE]');
   if (file === undefined) return carryOutVerb({ requests: [ask('config reload', {})] }, options);
+  const { readText } = await import('../config/file.ts');
   const text = await readText(file);
   if (JSON.stringify(text).length > LINE_MOST - AROUND) {
     throw new Error(

@@ -29,6 +29,8 @@ const LIGHT = [
   'completion',
   'start-daemon',
   'stop',
+  'config',
+  'drop-in/main',
 ];
 
 describe('what a verb loads', () => {
