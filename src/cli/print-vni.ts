@@ -7,6 +7,8 @@ import type { Kind, Show } from './printer.ts';
 
 type VniItem = VniArgs & { counters?: Record<string, number> };
 
+const ETHERNET_HEADER = 14;
+
 interface Trunk {
   dev: string;
   items: VniItem[];
@@ -71,11 +73,11 @@ function keys({ dev, items }: Trunk, show: Show): object {
   };
 }
 
-/** With iproute2's names. */
+/** With iproute2's names, and the kernel's habit: Ethernet headers count on their way into the tunnel, not out of it. */
 function stats(counters: Readonly<Record<string, number>>): Record<string, number> {
   const { rxBytes = 0, rxFrames = 0, txBytes = 0, txFrames = 0, congested = 0 } = counters;
   return {
-    rx_bytes: rxBytes,
+    rx_bytes: rxBytes - rxFrames * ETHERNET_HEADER,
     rx_pkts: rxFrames,
     rx_drops: dropped(counters, true) - congested,
     rx_errors: congested,

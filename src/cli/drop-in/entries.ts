@@ -1,6 +1,6 @@
 /** `bridge fdb`: what concerns the table of a link of ours, and what is shown of it among all the others. */
 
-import type { FdbArgs, FdbItem, LinkItem } from '../../control/protocol.ts';
+import type { FdbArgs, FdbItem, LinkItem, VniArgs } from '../../control/protocol.ts';
 import { Refusal } from '../../control/refusal.ts';
 import { parseFdbAdd, parseFdbDel, parseFdbFlush, parseFdbGet, parseFdbShow } from '../fdb-words.ts';
 import { UsageError } from '../grammar.ts';
@@ -15,6 +15,8 @@ import * as real from './real.ts';
 import { HAND_OVER } from './shim.ts';
 
 type Fdb = Meant & { kind: 'fdb' };
+const ALL_ZERO = '00:00:00:00:00:00';
+
 type Entries = Meant & { kind: 'entries' };
 
 export async function act(bridge: string, line: CommandLine, what: Fdb): Promise<number> {
@@ -99,7 +101,7 @@ async function append(daemon: Daemon, words: readonly string[]): Promise<void> {
   try {
     await daemon.ask('fdb append', args);
   } catch (error) {
-    const isOne = (Number.parseInt(args.mac, 16) & 1) === 0 && args.mac !== '00:00:00:00:00:00';
+    const isOne = (Number.parseInt(args.mac, 16) & 1) === 0 && args.mac !== ALL_ZERO;
     if (!isOne || !(error instanceof Refusal) || !/^(EEXIST|EOPNOTSUPP|EINVAL)$/.test(error.code))
       throw error;
     await daemon.ask('fdb get', { dev: args.dev, mac: args.mac }).catch(() => {
@@ -133,7 +135,7 @@ export async function show(
     const shown = real.capture(bridge, words);
     process.stderr.write(shown.error);
     if (shown.status !== 0) return shown.status;
-    const ours = (await oursAmong(daemon, what)).map((entry) => withDevice(entry, links.get(entry.dev)));
+    const ours = await oursAmong(daemon, what, links);
     const show = showOf(line);
     process.stdout.write(
       show.json
@@ -147,18 +149,29 @@ export async function show(
 }
 
 /** None where the words pick what only a bridge has. */
-async function oursAmong(daemon: Daemon, { words }: Entries): Promise<FdbItem[]> {
+async function oursAmong(
+  daemon: Daemon,
+  { words }: Entries,
+  links: ReadonlyMap<string, LinkItem>,
+): Promise<FdbItem[]> {
   if (words.includes('vlan') || (words.includes('master') && !words.includes('self'))) return [];
   const br = words.indexOf('br');
   const others = words.filter((word, at) => word !== 'master' && (br < 0 || (at !== br && at !== br + 1)));
-  return daemon.ask('fdb show', parseFdbShow(others));
+  const entries = await daemon.ask('fdb show', parseFdbShow(others));
+  const vnis = entries.some(({ src_vni }) => src_vni !== undefined) ? await daemon.ask('vni show', {}) : [];
+  return entries.map((entry) => asMade(entry, links.get(entry.dev), vnis));
 }
 
-/** The kernel says `via` of the destinations that a link was made with. */
-function withDevice(entry: FdbItem, link: LinkItem | undefined): FdbItem {
-  const { dev, remotes = [], group } = link ?? {};
-  const isFirst = entry.mac === '00:00:00:00:00:00' && (remotes.includes(entry.dst) || entry.dst === group);
-  return dev && isFirst && entry.via === undefined ? { ...entry, via: dev } : entry;
+/** The kernel says `via` of the destinations that a link was made with, and `vni` of those that a VNI was. */
+function asMade(entry: FdbItem, link: LinkItem | undefined, vnis: readonly VniArgs[]): FdbItem {
+  const { dev, dst, src_vni: source = -1 } = entry;
+  const of = vnis.find(
+    ({ dev: name, vni: [first, last] }) => name === dev && first <= source && source <= last,
+  );
+  const own = [of?.remote, of?.group].filter((each) => each !== undefined);
+  const made = own.length > 0 ? own : [...(link?.remotes ?? []), link?.group];
+  if (entry.mac !== ALL_ZERO || !made.includes(dst)) return entry;
+  return { ...entry, vni: entry.vni ?? entry.src_vni, via: entry.via ?? link?.dev ?? undefined };
 }
 
 /** By device; of a bridge, those that are its ports: the real tool has said something of each. */
