@@ -16,7 +16,7 @@ import type { Configuration } from '../daemon/configuration.ts';
 import { Daemon } from '../daemon/daemon.ts';
 import { type Dispatch, serve } from '../daemon/server.ts';
 import { CARRYING_WORDS, type CarryingReading, defaultCarrying } from './carrying-words.ts';
-import { FormError, Grammar, UsageError, type Words } from './grammar.ts';
+import { FormError, Grammar, named, UsageError, type Words } from './grammar.ts';
 import { whole } from './values.ts';
 import { version } from './version.ts';
 
@@ -43,7 +43,7 @@ export const DAEMON_WORDS: Words<DaemonReading> = {
   '--socket': {
     form: 'PATH',
     take: (reading, next) => {
-      reading.socket = next();
+      reading.socket = named(next(), '--socket');
     },
   },
   '--links': {
@@ -101,6 +101,7 @@ async function wordsOf(file: string): Promise<string[]> {
 
 async function carry(reading: DaemonReading): Promise<number> {
   const { carrying, socket, links, remotes, untilEmpty, file } = reading;
+  const path = socket ?? socketPath();
   const level = { level: carrying.logLevel };
   const log = logTo(process.stderr, level);
   const signalled = new Promise<undefined>((end) => {
@@ -123,7 +124,7 @@ async function carry(reading: DaemonReading): Promise<number> {
     if (configuration?.busy && !isFree) return configuration.busy.then(() => dispatch(verb, args, gone));
     return held.dispatch(verb, args, gone);
   };
-  const server = await serve(socket ?? socketPath(), version(), dispatch).catch(async (error) => {
+  const server = await serve(path, version(), dispatch).catch(async (error) => {
     await held.close();
     throw error;
   });

@@ -6,11 +6,11 @@
 
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { accessSync, constants, mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, mkdirSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { constants as os } from 'node:os';
-import { delimiter, dirname, join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { socketPath } from '../control/socket-path.ts';
+import { runFolder } from '../control/socket-path.ts';
 import { pathPastShims, shim, shimFolder } from './drop-in/shim.ts';
 import { FormError } from './grammar.ts';
 
@@ -29,7 +29,7 @@ export async function exec(words: readonly string[]): Promise<number> {
   for (const signal of FORWARDED) process.on(signal, () => child.kill(signal));
   return new Promise((resolve) => {
     child.once('error', (error: NodeJS.ErrnoException) => {
-      process.stderr.write(`vtep: "${command}" cannot be run: ${error.message}\n`);
+      process.stderr.write(`vtep: "${command}" cannot be run (${error.code})\n`);
       resolve(error.code === 'ENOENT' ? 127 : 126);
     });
     child.once('exit', (status, signal) => resolve(status ?? 128 + os.signals[signal ?? 'SIGKILL']));
@@ -37,14 +37,14 @@ export async function exec(words: readonly string[]): Promise<number> {
 }
 
 function makeShims(path: string): string {
-  const run = dirname(socketPath());
+  const run = runFolder();
   const main = fileURLToPath(new URL('drop-in.js', import.meta.url));
   const texts = TOOLS.map((tool) =>
     shim({ tool, real: realOf(tool, path), node: process.execPath, main, run }),
   );
   const name = createHash('sha256').update(texts.join()).digest('hex').slice(0, 16);
   const folder = shimFolder(run, name);
-  mkdirSync(folder, { recursive: true, mode: 0o755 });
+  makeFolder(folder);
   for (const [at, tool] of TOOLS.entries()) {
     // whole at any moment: another may be running it
     const fresh = join(folder, `.${tool}-${process.pid}`);
@@ -52,6 +52,17 @@ function makeShims(path: string): string {
     renameSync(fresh, join(folder, tool));
   }
   return folder;
+}
+
+/** Ours alone: whoever can write there would choose what CMD runs. */
+function makeFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o755 });
+  } catch (error) {
+    throw new Error(`the folder ${folder} cannot be made (${(error as NodeJS.ErrnoException).code})`);
+  }
+  const { uid } = statSync(folder);
+  if (uid !== process.getuid?.()) throw new Error(`the folder ${folder} is another user's (EPERM)`);
 }
 
 /** As a shell would find it; empty: there is none. */

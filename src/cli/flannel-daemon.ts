@@ -9,7 +9,7 @@ const CAP_NET_ADMIN = 12n;
 
 /** `start`: where none runs, one that ends with the last link. */
 export async function connectDaemon(socket: string | undefined, start: boolean): Promise<Client> {
-  const path = socket ?? process.env.VTEP_SOCKET ?? socketPath();
+  const path = socket ?? socketPath();
   try {
     return await Client.connect(path);
   } catch (error) {

@@ -105,6 +105,12 @@ export class Grammar<T> {
   }
 }
 
+/** A path or a name, which is none if it is empty. */
+export function named(word: string, what: string): string {
+  if (word !== '') return word;
+  throw new UsageError(`${what} "" is empty: it wants a value`);
+}
+
 const FORM_WIDTH = 100;
 
 /** A form over several lines; what stands in brackets is kept together. */

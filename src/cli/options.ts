@@ -1,6 +1,6 @@
 /** What stands before the verb, as in `ip`: -j, -d, -batch FILE, and so on; `--json` is the same as `-json`. */
 
-import { Grammar, UsageError } from './grammar.ts';
+import { Grammar, named, UsageError } from './grammar.ts';
 import type { Show } from './printer.ts';
 
 export interface CliOptions extends Show {
@@ -58,7 +58,7 @@ export function parseOptions(words: readonly string[]): { options: CliOptions; r
     if (name === undefined) throw new UsageError(`the option "${given}" is not known`);
     const next = () => {
       if (at >= words.length) throw new UsageError(`the option "${given}" wants a value behind it`);
-      return words[at++];
+      return named(words[at++], given);
     };
     OPTIONS.get(name)?.take(options, next);
   }

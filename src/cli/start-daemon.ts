@@ -1,6 +1,6 @@
 /** Starts the daemon for a verb that found none, and waits until it answers. */
 
-import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -19,9 +19,8 @@ export interface Starting {
 /** What it says on stderr goes to a file beside the socket. */
 export async function startDaemon(path: string, { within = [], words = [] }: Starting = {}): Promise<Client> {
   const { spawn } = await import('node:child_process'); // costs a millisecond, and is seldom needed
-  mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
   const log = join(dirname(path), `${path.slice(dirname(path).length + 1).replace(/\.sock$/, '')}.log`);
-  const file = openSync(log, 'w', 0o640);
+  const file = openLog(log);
   const [command, ...rest] = [...within, process.execPath, main(), 'daemon', '--socket', path, ...words];
   const daemon = spawn(command, rest, {
     detached: true,
@@ -32,6 +31,10 @@ export async function startDaemon(path: string, { within = [], words = [] }: Sta
   daemon.unref();
   let ended = false;
   daemon.once('exit', () => {
+    ended = true;
+  });
+  daemon.once('error', ({ message }) => {
+    writeFileSync(log, `${command} cannot be run: ${message}\n`);
     ended = true;
   });
   for (const until = Date.now() + PATIENCE_MS; Date.now() < until; await pause(BETWEEN_TRIES_MS)) {
@@ -45,6 +48,16 @@ export async function startDaemon(path: string, { within = [], words = [] }: Sta
     }
   }
   throw new NoDaemon(`the daemon did not answer at ${path} within ${PATIENCE_MS / 1000} s; see ${log}`);
+}
+
+function openLog(path: string): number {
+  try {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
+    return openSync(path, 'w', 0o640);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new NoDaemon(`the daemon cannot be started: its log ${path} cannot be written (${code})`);
+  }
 }
 
 function main(): string {

@@ -30,14 +30,14 @@ async function carryOut(jobs: Jobs, options: CliOptions): Promise<number> {
 }
 
 async function connect({ socket, namespace, start }: CliOptions): Promise<Client> {
-  const path = socket ?? process.env.VTEP_SOCKET ?? socketPath(namespace);
+  const path = socket ?? socketPath(namespace);
   try {
     return await Client.connect(path);
   } catch (error) {
     if (!(error instanceof NoDaemon) || !start) throw error;
   }
   const { startDaemon } = await import('./start-daemon.ts');
-  return startDaemon(path);
+  return startDaemon(path, namespace === undefined ? {} : { within: ['ip', 'netns', 'exec', namespace] });
 }
 
 /** Waits while whoever reads is slower than we are. */

@@ -1,22 +1,38 @@
 /** Where the daemon of a network namespace listens: one path for each, so that none has to be named. */
 
 import { statSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 
-/** Of this process's network namespace, or of one that `ip netns` made. */
+/** Of a network namespace that `ip netns` made; else what VTEP_SOCKET says, or of this process's own namespace. */
 export function socketPath(namespace?: string): string {
-  const file = namespace === undefined ? '/proc/self/ns/net' : join('/run/netns', namespace);
-  return join(socketFolder(), `${statSync(file).ino}.sock`);
+  if (namespace === undefined && process.env.VTEP_SOCKET) return process.env.VTEP_SOCKET;
+  return join(socketFolder(), `${inodeOf(namespace)}.sock`);
+}
+
+/** Where our files may be, too, that stand beside the sockets. */
+export function runFolder(): string {
+  const own = process.env.VTEP_SOCKET;
+  return own && folderOfUser() === undefined ? dirname(own) : socketFolder();
+}
+
+function inodeOf(namespace: string | undefined): number {
+  if (namespace === undefined) return statSync('/proc/self/ns/net').ino;
+  const file = namespace.includes('/') ? namespace : join('/run/netns', namespace);
+  const found = namespace === '' ? undefined : statSync(file, { throwIfNoEntry: false });
+  if (!found) throw new Error(`there is no network namespace "${namespace}" (ENOENT)`);
+  return found.ino;
+}
+
+function socketFolder(): string {
+  const folder = folderOfUser();
+  if (folder !== undefined) return folder;
+  throw new Error(
+    'XDG_RUNTIME_DIR is not set, so the control socket has no place: say --socket PATH or VTEP_SOCKET=PATH',
+  );
 }
 
 /** Root's, or the user's own. */
-function socketFolder(): string {
+function folderOfUser(): string | undefined {
   if (process.getuid?.() === 0) return '/run/vtep';
-  const own = process.env.XDG_RUNTIME_DIR;
-  if (own === undefined || own === '') {
-    throw new Error(
-      'XDG_RUNTIME_DIR is not set, so the control socket has no place: say --socket PATH or VTEP_SOCKET=PATH',
-    );
-  }
-  return join(own, 'vtep');
+  return process.env.XDG_RUNTIME_DIR ? join(process.env.XDG_RUNTIME_DIR, 'vtep') : undefined;
 }

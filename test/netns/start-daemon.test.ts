@@ -4,12 +4,22 @@
  *   host a                         host b: another namespace, so another daemon
  */
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Host, Lab } from '../support/netns.ts';
-import { MAIN } from '../support/vtep-process.ts';
+import { commandForAll, MAIN } from '../support/vtep-process.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 describe('the first verb', () => {
@@ -55,9 +65,63 @@ describe('the first verb', () => {
     expect([socketOf(a), socketOf(b)].map((path) => statSync(path).mode & 0o777)).toEqual([0o660, 0o660]);
   });
 
+  it('starts one in the namespace that -netns names', async () => {
+    const c = lab.host('c');
+    try {
+      await vtep(a, `-n ${c.netns} --start link add vx9 type vxlan id 9 dstport 4789`);
+      expect(await c.run('ip', 'link', 'show', 'vx9')).toContain('vx9');
+      expect(await vtep(c, '-o link show')).toContain(': vx9: ');
+      expect(await a.run('ip', 'link')).not.toContain('vx9');
+    } finally {
+      await vtep(c, 'stop');
+      rmSync(socketOf(c).replace('.sock', '.log'), { force: true });
+    }
+  });
+
+  it('has no place for a user without a folder, unless VTEP_SOCKET names one', async () => {
+    const asUser = (words: string, ...env: string[]) =>
+      a.run(
+        ...['setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups'],
+        ...[
+          'env',
+          '-u',
+          'XDG_RUNTIME_DIR',
+          ...env,
+          process.execPath,
+          commandForAll(lab),
+          ...words.split(' '),
+        ],
+      );
+    for (const words of ['daemon', 'link show', 'exec -- true'])
+      await expect(asUser(words)).rejects.toThrow(/XDG_RUNTIME_DIR is not set.* say --socket PATH/);
+    const parent = lab.folder();
+    const own = join(parent, 'own');
+    mkdirSync(own);
+    await expect(asUser('--start link show', `VTEP_SOCKET=${join(own, 'socket')}`)).rejects.toThrow(
+      /^vtep: the daemon cannot be started: its log .* cannot be written \(EACCES\)$/m,
+    );
+    chmodSync(parent, 0o755);
+    chownSync(own, 65534, 65534);
+    const named = `VTEP_SOCKET=${join(own, 'socket')}`;
+    expect(await asUser('--start link show', named)).toBe('');
+    expect(await asUser('exec -- ip -o link show lo', named)).toMatch(/^1: lo: /);
+    const [shims] = readdirSync(own).filter((name) => name.startsWith('exec-'));
+    chownSync(join(own, shims), 1, 1);
+    await expect(asUser('exec -- true', named)).rejects.toThrow(/ is another user's \(EPERM\)/);
+    expect(await why(a, `--socket ${join(own, 'socket')} stop`)).toBe('it was carried out');
+  });
+
+  it('takes no empty path, nor an empty name', async () => {
+    expect(await why(a, '-socket  link show')).toMatch(/^vtep: -socket "" is empty/);
+    expect(await why(a, '-n  link show')).toMatch(/^vtep: -n "" is empty/);
+    expect(await why(a, 'daemon --socket ')).toMatch(/^vtep: --socket "" is empty/);
+  });
+
   it('of another namespace is reached by -netns', async () => {
     expect(await vtep(b, `-n ${a.netns} -o link show vx1`)).toMatch(/^\d+: vx1: /);
-    expect(await why(b, '-n none-such link show')).toMatch(/^vtep: .*ENOENT/);
+    expect(await why(b, '-n none-such link show')).toMatch(
+      /^vtep: there is no network namespace "none-such" \(ENOENT\)$/m,
+    );
   });
 
   it('says why none could be started', async () => {

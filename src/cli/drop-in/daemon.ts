@@ -17,7 +17,7 @@ export class Daemon {
   /** Undefined: none runs there, so no link there is ours. */
   static async find(netns?: string): Promise<Daemon | undefined> {
     try {
-      return new Daemon(await Client.connect(pathOf(netns)));
+      return new Daemon(await Client.connect(socketPath(netns)));
     } catch (error) {
       if (error instanceof NoDaemon) return undefined;
       throw error;
@@ -29,7 +29,7 @@ export class Daemon {
     if (found) return found;
     const { startDaemon } = await import('../start-daemon.ts');
     const within = netns === undefined ? [] : [real, 'netns', 'exec', netns];
-    return new Daemon(await startDaemon(pathOf(netns), { within, words: ['--until-empty'] }));
+    return new Daemon(await startDaemon(socketPath(netns), { within, words: ['--until-empty'] }));
   }
 
   /** All items of the answer. */
@@ -63,8 +63,4 @@ export class Daemon {
 /** The sentence has the code at its end already. */
 function asSaid({ code, message }: { code: string; message: string }): Refusal {
   return new Refusal(code, message.replace(` (${code})`, ''));
-}
-
-function pathOf(netns: string | undefined): string {
-  return process.env.VTEP_SOCKET ?? socketPath(netns);
 }

@@ -23,7 +23,7 @@ export function shimFolder(run: string, name: string): string {
 export function pathPastShims(path: string): string {
   return path
     .split(delimiter)
-    .filter((folder) => !/\/vtep\/exec-[0-9a-f]{16}$/.test(folder))
+    .filter((folder) => !/\/exec-[0-9a-f]{16}$/.test(folder))
     .join(delimiter);
 }
 
