@@ -10,6 +10,7 @@ import { datagram } from '../support/datagrams.ts';
 import { ATTRIBUTES, type Attribute, LINK_DIFFERENCES } from '../support/differences.ts';
 import { Lab } from '../support/netns.ts';
 import { AS_THE_KERNEL, REMOTES, SideBySide } from '../support/side-by-side.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 const lab = new Lab();
 let twins: SideBySide;
@@ -116,6 +117,13 @@ async function fromPorts(range: string): Promise<{ ours: number[]; theirs: numbe
   return { ours: ours.sourcePorts, theirs: theirs.sourcePorts };
 }
 
+const HOLD_PORT = `
+import signal, socket
+held = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+held.bind(("", 4799))
+signal.pause()
+`;
+
 /** What each side does; it differs. */
 const SHOWN: Record<keyof typeof LINK_DIFFERENCES, () => Promise<[ours: unknown, theirs: unknown]>> = {
   async port() {
@@ -140,6 +148,22 @@ const SHOWN: Record<keyof typeof LINK_DIFFERENCES, () => Promise<[ours: unknown,
       (await twins.ours.link()).mtu,
       Number(await twins.theirs.host.run('cat', '/sys/class/net/vx0/mtu')),
     ];
+  },
+  async occupiedPort() {
+    await twins.unmake();
+    const said: string[][] = [];
+    for (const side of [twins.ours, twins.theirs]) {
+      const holder = side.host.spawn('python3', '-c', HOLD_PORT);
+      await waitFor(() => side.host.run('ss', '-Huln', 'sport = :4799'), 'the port to be taken');
+      const add = await side.say('link add vx0 type vxlan id 42 dstport 4799');
+      said.push(add === '' ? [add, await side.say('link set vx0 up')] : [add]);
+      holder.kill();
+      await waitFor(
+        async () => !(await side.host.run('ss', '-Huln', 'sport = :4799')),
+        'the port to be free',
+      );
+    }
+    return [said[0], said[1]];
   },
   async sticky() {
     await twins.make('local 192.0.2.1');
@@ -172,6 +196,7 @@ const EXPECTED: Record<keyof typeof LINK_DIFFERENCES, [ours: unknown, theirs: un
   dontFragment: [true, false],
   reservedBits: [1, 0],
   mtu: [1450, 1500],
+  occupiedPort: [['EADDRINUSE'], ['', 'EADDRINUSE']],
   sticky: [FIRST, SECOND],
   groupSource: [0, 2],
   lastSourcePort: [50_001, 50_000],

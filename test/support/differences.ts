@@ -83,6 +83,12 @@ export const LINK_DIFFERENCES = {
     ours: 'that of the route to the remote, less 50 (IPv4) or 70 (IPv6)',
     reason: 'what is larger would not arrive',
   },
+  occupiedPort: {
+    when: 'a UDP port that another program has',
+    kernel: 'the link is made, and EADDRINUSE is for who sets it up',
+    ours: 'EADDRINUSE is for who makes it',
+    reason: 'it is told at once; and to set a TAP up is a matter between `ip` and the kernel',
+  },
   sticky: {
     when: 'a `dynamic sticky` address sends from elsewhere',
     kernel: 'it moves',

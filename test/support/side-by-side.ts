@@ -64,6 +64,7 @@ interface Side {
 
 const WORDS_OF_ERRORS: Record<string, string> = {
   ...SENTENCES,
+  'Address already in use': 'EADDRINUSE',
   'Cannot assign requested address': 'EADDRNOTAVAIL',
   'Numerical result out of range': 'ERANGE',
   'A VXLAN device with the specified VNI already exists': 'EEXIST',
