@@ -10,7 +10,7 @@ const ROOT = dirname(import.meta.dirname);
 const SRC = join(ROOT, 'src');
 const DIST = join(ROOT, 'dist', 'cli');
 
-/** Only `import()` loads them; what they throw is of other classes than those of the two. */
+/** Only `import()` loads them; what they throw is of other classes than those of the others. */
 const MODULES = [
   'check',
   'daemon',
@@ -51,7 +51,9 @@ async function bundle(input, resolvers, output) {
 const source = (name) => join(SRC, 'cli', `${name}.ts`);
 
 rmSync(DIST, { recursive: true, force: true });
-for (const input of [{ main: source('main') }, { 'drop-in': source('drop-in/main') }]) {
+const files = { main: 'main', 'drop-in': 'drop-in/main', beside: 'drop-in/beside' };
+for (const [name, entry] of Object.entries(files)) {
+  const input = { [name]: source(entry) };
   await bundle(input, [packages, modulesBeside, otherRoomsLater], { format: 'cjs', codeSplitting: false });
 }
 const names = { entryFileNames: '[name].mjs', chunkFileNames: '[name].mjs' };

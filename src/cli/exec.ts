@@ -38,9 +38,11 @@ export async function exec(words: readonly string[]): Promise<number> {
 
 function makeShims(path: string): string {
   const run = runFolder();
-  const main = fileURLToPath(new URL('drop-in.js', import.meta.url));
+  const [main, beside] = ['drop-in', 'beside'].map((name) =>
+    fileURLToPath(new URL(`${name}.js`, import.meta.url)),
+  );
   const texts = TOOLS.map((tool) =>
-    shim({ tool, real: realOf(tool, path), node: process.execPath, main, run }),
+    shim({ tool, real: realOf(tool, path), node: process.execPath, main, beside, run }),
   );
   const name = createHash('sha256').update(texts.join()).digest('hex').slice(0, 16);
   const folder = shimFolder(run, name);

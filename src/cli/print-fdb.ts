@@ -1,24 +1,29 @@
 /** Entries as `bridge fdb show` prints them; with -d so that any line is what `fdb append` takes. */
 
-import type { FdbItem } from '../control/protocol.ts';
+import type { FdbNews } from '../control/protocol.ts';
 import type { Kind, Show } from './printer.ts';
 
 /** The order of iproute2. */
 const FLAGS = ['router', 'extern_learn', 'sticky'] as const;
 
-/** iproute2 has no word for an entry that ages. */
-function stateOf({ state }: FdbItem, show: Show): string {
-  if (state === 'permanent' || state === 'static') return state;
-  return show.details ? 'dynamic' : '';
+/** As iproute2 has it, details are none. */
+function isWhole({ details, plain }: Show): boolean {
+  return details && !plain;
 }
 
-function flagsOf({ flags }: FdbItem): string[] {
+/** iproute2 has no word for an entry that ages. */
+function stateOf({ state }: FdbNews, show: Show): string {
+  if (state !== 'learned' && state !== 'dynamic') return state;
+  return isWhole(show) ? 'dynamic' : '';
+}
+
+function flagsOf({ flags }: FdbNews): string[] {
   return ['self', ...(flags === undefined ? [] : FLAGS.filter((flag) => flags.includes(flag)))];
 }
 
-export function fdbText(entry: FdbItem, show: Show, isOfOne = false): string {
+export function fdbText(entry: FdbNews, show: Show, isOfOne = false): string {
   const { mac, dev, dst, port, vni, src_vni: sourceVni, via, used, updated } = entry;
-  const device = isOfOne && !show.details ? '' : ` dev ${dev}`;
+  const device = isOfOne && !isWhole(show) ? '' : ` dev ${dev}`;
   const words = `${mac}${device} dst ${dst}${port === undefined ? '' : ` port ${port}`}${
     vni === undefined ? '' : ` vni ${vni}`
   }${sourceVni === undefined ? '' : ` src_vni ${sourceVni}`}${via === undefined ? '' : ` via ${via}`}`;
@@ -26,11 +31,11 @@ export function fdbText(entry: FdbItem, show: Show, isOfOne = false): string {
   return `${words}${ages} ${flagsOf(entry).join(' ')} ${stateOf(entry, show)}`;
 }
 
-export function fdbKeys(entry: FdbItem, show: Show, isOfOne = false): object {
+export function fdbKeys(entry: FdbNews, show: Show, isOfOne = false): object {
   const { mac, dev, dst, port, vni, src_vni, via, used, updated } = entry;
   return {
     mac,
-    ifname: isOfOne && !show.details ? undefined : dev,
+    ifname: isOfOne && !isWhole(show) ? undefined : dev,
     dst,
     port,
     vni,

@@ -15,7 +15,7 @@ import {
   parsePlace,
 } from './fdb-entry.ts';
 import { type Matcher, matcherOf } from './fdb-filter.ts';
-import type { FdbFilter, FdbItem } from './protocol.ts';
+import type { FdbFilter, FdbItem, FdbNews } from './protocol.ts';
 import { Refusal } from './refusal.ts';
 
 /** The MAC of the default destinations. */
@@ -128,14 +128,14 @@ export class LinkFdb {
     return addressOf(remote, this.owner.tables);
   }
 
-  /** An entry as the data path has told of it; `deleted`: it is there no more. */
-  itemOf(high: number, low: number, remote: number, deleted: boolean): FdbItem {
+  /** An entry as the data path has told of it; `aged`: it is there no more. */
+  itemOf(high: number, low: number, remote: number, aged: boolean): FdbNews {
     const { fdb } = this.owner.tables;
     const flags = this.locked(() => {
-      const entry = deleted ? -1 : fdb.find(this.owner.index, high, low);
+      const entry = aged ? -1 : fdb.find(this.owner.index, high, low);
       return entry < 0 ? FDB_FLAG.learned : fdb.flags(entry);
     });
-    const entry = describeEntry(high, low, flags);
+    const entry = { ...describeEntry(high, low, flags), ...(aged && { state: 'stale' as const }) };
     return { dev: this.owner.name, ...entry, ...describeRemote(remote, this.owner), used: 0, updated: 0 };
   }
 

@@ -10,7 +10,7 @@ import { formatIp, formatMac } from '../wire/address.ts';
 import { type FdbWatcher, LinkFdb } from './fdb.ts';
 import type { FdbOwner, Interfaces } from './fdb-entry.ts';
 import { LinkNeighbors, type NeighborOwner } from './neighbors.ts';
-import type { FdbArgs, FdbItem, MonitorItem, NeighItem } from './protocol.ts';
+import type { FdbArgs, FdbNews, MonitorItem, NeighItem } from './protocol.ts';
 import { Refusal } from './refusal.ts';
 
 export interface LinkSettings {
@@ -199,7 +199,7 @@ export class Link extends EventEmitter<LinkEvents> implements FdbOwner, FdbWatch
     return this.listenerCount('changed') > 0;
   }
 
-  changed(deleted: boolean, entry: FdbItem): void {
+  changed(deleted: boolean, entry: FdbNews): void {
     this.emit('changed', { event: 'fdb', deleted, entry });
   }
 

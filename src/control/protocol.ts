@@ -103,6 +103,12 @@ export interface FdbItem extends Omit<FdbArgs, 'state'> {
   updated: number;
 }
 
+/** As `monitor` tells of it. */
+export interface FdbNews extends Omit<FdbItem, 'state'> {
+  /** `stale`: it has aged. */
+  state: FdbItem['state'] | 'stale';
+}
+
 export interface FdbFilter {
   dev?: string;
   mac?: string;
@@ -140,7 +146,7 @@ export interface VniArgs {
 
 export type MonitorItem =
   | { event: 'link'; deleted: boolean; link: LinkItem }
-  | { event: 'fdb'; deleted: boolean; entry: FdbItem }
+  | { event: 'fdb'; deleted: boolean; entry: FdbNews }
   | { event: 'neigh'; deleted: boolean; neighbor: NeighItem }
   | { event: 'miss'; dev: string; mac?: string; ip?: string };
 

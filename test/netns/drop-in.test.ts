@@ -216,6 +216,7 @@ for link in json.load(sys.stdin):
       'bridge fdb del 02:00:00:00:00:77 dev vx0',
       'bridge fdb show dev vx0',
       'bridge fdb show brport vx0',
+      'bridge -d fdb show dev vx0 | sort',
       'bridge fdb show br br0 | grep vx0',
       'bridge fdb show | grep vx0',
       'bridge -j fdb show dev vx0 | python3 -c "import json,sys; print(sorted(map(str, json.load(sys.stdin))))"',

@@ -32,8 +32,8 @@ const VALUED: Record<Tool, readonly string[]> = {
 
 /** Objects that may concern a link of ours, with the fewest letters that iproute2 takes for them. */
 const OBJECTS: Record<Tool, Record<string, number>> = {
-  ip: { link: 1, address: 1, netns: 3 },
-  bridge: { link: 1, fdb: 1, mdb: 1, vlan: 1, vni: 2 },
+  ip: { link: 1, address: 1, netns: 3, monitor: 2 },
+  bridge: { link: 1, fdb: 1, mdb: 1, vlan: 1, vni: 2, monitor: 2 },
 };
 
 const SHOW = ['show', 'list', 'lst'];
@@ -70,7 +70,7 @@ function optionOf(tool: Tool, word: string): string {
 
 function verbOf(object: string, word: string | undefined): string {
   if (word === undefined) return 'show';
-  const verb = VERBS[object]?.find((each) => each.startsWith(word)) ?? word;
+  const verb = VERBS[object].find((each) => each.startsWith(word)) ?? word;
   return SHOW.includes(verb) ? 'show' : verb;
 }
 
@@ -98,8 +98,9 @@ export function takeApart(tool: Tool, words: readonly string[]): CommandLine {
   );
   if (!known) return line;
   line.object = known[0];
-  line.verb = verbOf(line.object, words[at + 1]);
-  line.rest = words.slice(at + 2);
+  const hasVerbs = line.object in VERBS;
+  if (hasVerbs) line.verb = verbOf(line.object, words[at + 1]);
+  line.rest = words.slice(hasVerbs ? at + 2 : at + 1);
   return line;
 }
 

@@ -1,7 +1,7 @@
 /** The daemon of a network namespace, asked one thing after the other. */
 
 import { Client, NoDaemon } from '../../control/client.ts';
-import type { Answer, LinkItem, Verb, Verbs } from '../../control/protocol.ts';
+import type { Answer, LinkItem, MonitorItem, Verb, Verbs } from '../../control/protocol.ts';
 import { Refusal } from '../../control/refusal.ts';
 import { socketPath } from '../../control/socket-path.ts';
 
@@ -42,6 +42,14 @@ export class Daemon {
       if ('error' in answer) throw asSaid(answer.error);
       if (!('items' in answer)) return items as Verbs[V]['items'][];
       for (const item of answer.items) items.push(item);
+    }
+  }
+
+  /** What happens from now on, until the daemon ends. None first: from then on it is watched. */
+  async *watch(what: Verbs['monitor']['args']['what']): AsyncGenerator<readonly MonitorItem[]> {
+    this.client.send('monitor', { what });
+    for await (const answer of this.answers) {
+      if ('items' in answer) yield answer.items as readonly MonitorItem[];
     }
   }
 

@@ -1,6 +1,6 @@
 /** `bridge fdb`: what concerns the table of a link of ours, and what is shown of it among all the others. */
 
-import type { FdbArgs, FdbItem, LinkItem, VniArgs } from '../../control/protocol.ts';
+import type { FdbArgs, FdbItem, LinkItem } from '../../control/protocol.ts';
 import { Refusal } from '../../control/refusal.ts';
 import { parseFdbAdd, parseFdbDel, parseFdbFlush, parseFdbGet, parseFdbShow } from '../fdb-words.ts';
 import { UsageError } from '../grammar.ts';
@@ -10,13 +10,12 @@ import type { Show } from '../printer.ts';
 import { type CommandLine, showOf } from './command-line.ts';
 import { Daemon } from './daemon.ts';
 import { withOurs } from './links.ts';
+import { ALL_ZERO, asMade } from './made.ts';
 import type { Meant } from './meant.ts';
 import * as real from './real.ts';
 import { HAND_OVER } from './shim.ts';
 
 type Fdb = Meant & { kind: 'fdb' };
-const ALL_ZERO = '00:00:00:00:00:00';
-
 type Entries = Meant & { kind: 'entries' };
 
 export async function act(bridge: string, line: CommandLine, what: Fdb): Promise<number> {
@@ -160,18 +159,6 @@ async function oursAmong(
   const entries = await daemon.ask('fdb show', parseFdbShow(others));
   const vnis = entries.some(({ src_vni }) => src_vni !== undefined) ? await daemon.ask('vni show', {}) : [];
   return entries.map((entry) => asMade(entry, links.get(entry.dev), vnis));
-}
-
-/** The kernel says `via` of the destinations that a link was made with, and `vni` of those that a VNI was. */
-function asMade(entry: FdbItem, link: LinkItem | undefined, vnis: readonly VniArgs[]): FdbItem {
-  const { dev, dst, src_vni: source = -1 } = entry;
-  const of = vnis.find(
-    ({ dev: name, vni: [first, last] }) => name === dev && first <= source && source <= last,
-  );
-  const own = [of?.remote, of?.group].filter((each) => each !== undefined);
-  const made = own.length > 0 ? own : [...(link?.remotes ?? []), link?.group];
-  if (entry.mac !== ALL_ZERO || !made.includes(dst)) return entry;
-  return { ...entry, vni: entry.vni ?? entry.src_vni, via: entry.via ?? link?.dev ?? undefined };
 }
 
 /** By device; of a bridge, those that are its ports: the real tool has said something of each. */

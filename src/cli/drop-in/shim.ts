@@ -6,6 +6,9 @@
  * NODE_EXTRA_CA_CERTS names would be read each time, for longer than all the rest takes.
  *
  * Where no daemon runs there is no link of ours, and only a new one (`type vxlan`, or a batch) is to be asked about.
+ * Beside `monitor` somebody stands who writes what happens to our links between the lines of the real one. That one is
+ * who was started, so signals, exit status and its own lines are as ever; a pipe that it holds open says how long.
+ *
  * `brctl` needs nobody before it: what it does to a bridge's port it does to a TAP.
  */
 
@@ -33,9 +36,17 @@ export interface Shim {
   real: string;
   node: string;
   main: string;
+  /** Who stands beside `monitor`. */
+  beside: string;
   /** Where the daemons' sockets are. */
   run: string;
 }
+
+/** Options with a value, each with one dash or two. */
+const VALUED = {
+  ip: '-[nflb]|--[nflb]|-ba*|--ba*|-ne*|--ne*|-fa*|--fa*|-lo*|--lo*|-rc*|--rc*',
+  bridge: '-[nfb]|--[nfb]|-ba*|--ba*|-ne*|--ne*|-fa*|--fa*',
+};
 
 const LOOK = {
   ip: `case $1 in -*|l|li|lin|link|net*) ;; *) real "$@" ;; esac
@@ -50,7 +61,7 @@ esac`,
   bridge: `case $1 in -*|f*|vn*|m*) ;; *) case " $* " in *tunnel*) ;; *) real "$@" ;; esac ;; esac`,
 };
 
-export function shim({ tool, real, node, main, run }: Shim): string {
+export function shim({ tool, real, node, main, beside, run }: Shim): string {
   return `#!/bin/sh
 # ${tool} as \`vtep exec\` has it: lines that may concern links of vtep are asked about, the rest is the real one's.
 real() {
@@ -62,6 +73,24 @@ ask() {
   [ $said -eq ${HAND_OVER} ] || exit $said
   real "$@"
 }
+monitors() {
+  while :; do
+    case $1 in
+      ${VALUED[tool]}) shift 2 || return 1 ;;
+      -?*) shift ;;
+      mo*) return 0 ;;
+      *) return 1 ;;
+    esac
+  done
+}
+beside() {
+  pipe=${quoted(run)}/.monitor-$$
+  mkfifo -m 600 "$pipe" 2>/dev/null || real "$@"
+  { rm -f "$pipe"; exec ${quoted(node)} ${quoted(beside)} $$ ${tool} "$@"; } <"$pipe" &
+  exec 9>"$pipe"
+  real "$@"
+}
+case " $* " in *' mo'*) monitors "$@" && beside "$@" ;; esac
 ${LOOK[tool]}
 [ -S "$VTEP_SOCKET" ] && ask "$@"
 for socket in ${quoted(run)}/*.sock; do

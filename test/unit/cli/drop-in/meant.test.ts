@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Tool, takeApart } from '../../../../src/cli/drop-in/command-line.ts';
 import { meant } from '../../../../src/cli/drop-in/meant.ts';
+import { asked } from '../../../../src/cli/drop-in/monitored.ts';
 import { HAND_OVER, shim } from '../../../../src/cli/drop-in/shim.ts';
 
 /** What each line is taken for; the last column: asked even where no daemon runs. */
@@ -171,6 +172,43 @@ describe('a command line', () => {
   });
 });
 
+describe('what is watched', () => {
+  it.each([
+    ['bridge monitor', 'entries'],
+    ['bridge monitor fdb', 'entries'],
+    ['bridge mon link fdb', 'entries'],
+    ['bridge monitor link', ''],
+    ['bridge monitor f lines', ''],
+    ['bridge monitor all', 'entries [NEIGH]'],
+    ['ip monitor', 'entries misses'],
+    ['ip monitor all', 'entries misses [NEIGH]'],
+    ['ip monitor label n', 'entries misses [NEIGH]'],
+    ['ip monitor neigh dev vx0', 'entries misses vx0'],
+    ['ip monitor all-nsid', 'entries misses [nsid current]'],
+    ['ip monitor route', ''],
+    ['ip -4 monitor neigh', 'misses'],
+    ['ip -f inet6 monitor neigh', ''],
+    ['ip link', ''],
+  ])('%s: %s', (line, told) => {
+    const [tool, ...words] = line.split(' ');
+    const { entries, misses, only, label } = asked(takeApart(tool as Tool, words));
+    const isTold = entries || misses;
+    const parts = [entries && 'entries', misses && 'misses', isTold && only, isTold && label];
+    expect(parts.filter(Boolean).join(' ')).toBe(told);
+  });
+
+  it.each([
+    ['bridge monitor', ''],
+    ['bridge -t monitor', 'Timestamp: Sun Mar  1 04:05:06 2026 7000 usec\n'],
+    ['ip -timestamp monitor', 'Timestamp: Sun Mar  1 04:05:06 2026 7000 usec\n'],
+    ['ip -ts monitor', '[2026-03-01T04:05:06.007000] '],
+  ])('%s: when', (line, when) => {
+    const [tool, ...words] = line.split(' ');
+    const { time } = asked(takeApart(tool as Tool, words));
+    expect(time(new Date(2026, 2, 1, 4, 5, 6, 7))).toBe(when);
+  });
+});
+
 describe('the shell that stands before it', () => {
   const folder = mkdtempSync(join(tmpdir(), 'vtep-shim-'));
   const run = join(folder, 'run');
@@ -193,7 +231,7 @@ describe('the shell that stands before it', () => {
     const real = program('real', '#!/bin/sh\necho "real: $*"; cat');
     const node = program('node', '#!/bin/sh\necho "asked: $*"; cat > /dev/null');
     for (const tool of ['ip', 'bridge'] as const)
-      program(tool, shim({ tool, real, node, main: 'main', run }));
+      program(tool, shim({ tool, real, node, main: 'main', beside: 'beside', run }));
   });
   afterAll(() => {
     daemon.close();
@@ -229,6 +267,25 @@ describe('the shell that stands before it', () => {
     ]) {
       expect(says(line)).toBe(`real: ${line.split(' ').slice(1).join(' ')}\ninput`);
     }
+  });
+
+  it.each(['bridge monitor fdb', 'ip -n blue mon neigh', 'ip -t -4 monitor', 'ip -netns mo monitor all'])(
+    'has somebody beside it as long as it runs: %s',
+    (line) => {
+      program('node', '#!/bin/sh\ncat; shift 2; echo "beside: $*"');
+      const [tool, ...words] = line.split(' ');
+      expect(says(line)).toBe(`real: ${words.join(' ')}\ninputbeside: ${tool} ${words.join(' ')}\n`);
+    },
+  );
+
+  it.each([
+    'ip addr show mon0',
+    'ip -n monitor addr',
+    'ip -br addr show monitor',
+    'bridge vlan show dev mon0',
+  ])('has nobody beside it: %s', (line) => {
+    program('node', '#!/bin/sh\ncat; echo beside');
+    expect(says(line)).toMatch(/^real: .*\ninput$/);
   });
 
   it('hands over what it was told to, with the words and the input as they were', () => {
