@@ -79,18 +79,11 @@ describe('the first verb', () => {
   });
 
   it('has no place for a user without a folder, unless VTEP_SOCKET names one', async () => {
+    const main = commandForAll(lab);
     const asUser = (words: string, ...env: string[]) =>
       a.run(
         ...['setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups'],
-        ...[
-          'env',
-          '-u',
-          'XDG_RUNTIME_DIR',
-          ...env,
-          process.execPath,
-          commandForAll(lab),
-          ...words.split(' '),
-        ],
+        ...['env', '-u', 'XDG_RUNTIME_DIR', ...env, process.execPath, main, ...words.split(' ')],
       );
     for (const words of ['daemon', 'link show', 'exec -- true'])
       await expect(asUser(words)).rejects.toThrow(/XDG_RUNTIME_DIR is not set.* say --socket PATH/);
