@@ -165,6 +165,17 @@ const SHOWN: Record<keyof typeof LINK_DIFFERENCES, () => Promise<[ours: unknown,
     }
     return [said[0], said[1]];
   },
+  async trunkFamily() {
+    await twins.unmake();
+    const sockets: string[][] = [];
+    for (const side of [twins.ours, twins.theirs]) {
+      expect(await side.say('link add vx0 type vxlan external vnifilter dstport 4798')).toBe('');
+      expect(await side.say('link set vx0 up')).toBe('');
+      const shown = await side.host.run('ss', '-Huln', 'sport = :4798');
+      sockets.push(shown.match(/\S+(?=:4798)/g) ?? []);
+    }
+    return [sockets[0], sockets[1]];
+  },
   async sticky() {
     await twins.make('local 192.0.2.1');
     await twins.say(`fdb add 02:00:00:00:00:a1 dev vx0 dst ${FIRST} dynamic sticky`);
@@ -197,6 +208,7 @@ const EXPECTED: Record<keyof typeof LINK_DIFFERENCES, [ours: unknown, theirs: un
   reservedBits: [1, 0],
   mtu: [1450, 1500],
   occupiedPort: [['EADDRINUSE'], ['', 'EADDRINUSE']],
+  trunkFamily: [['0.0.0.0'], ['0.0.0.0', '[::]']],
   sticky: [FIRST, SECOND],
   groupSource: [0, 2],
   lastSourcePort: [50_001, 50_000],

@@ -89,6 +89,12 @@ export const LINK_DIFFERENCES = {
     ours: 'EADDRINUSE is for who makes it',
     reason: 'it is told at once; and to set a TAP up is a matter between `ip` and the kernel',
   },
+  trunkFamily: {
+    when: '`external vnifilter`',
+    kernel: 'has IPv4 and IPv6, whatever `local` is',
+    ours: 'the family of `local` or `remote`; IPv4 where neither is said',
+    reason: 'what is sent of a link leaves by sockets of one family; a second link has the port by the other',
+  },
   sticky: {
     when: 'a `dynamic sticky` address sends from elsewhere',
     kernel: 'it moves',
