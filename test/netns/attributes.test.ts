@@ -176,6 +176,19 @@ const SHOWN: Record<keyof typeof LINK_DIFFERENCES, () => Promise<[ours: unknown,
     }
     return [sockets[0], sockets[1]];
   },
+  async ownHost() {
+    await twins.make('local 192.0.2.1');
+    await twins.say('link add vx1 type vxlan id 43 dstport 4789 local 192.0.2.1');
+    await twins.say('link set vx1 up');
+    await twins.say(`fdb add 02:00:00:00:00:a2 dev vx0 dst 192.0.2.1 vni 43`);
+    await twins.outBoth(frame('0200000000a2', MAC));
+    const counters = async () => (await twins.ours.link('vx1')).counters ?? {};
+    await waitFor(async () => (await counters())['own-datagram'], 'the datagram to be dropped');
+    const ours = (await counters()).rxFrames;
+    const theirs = await twins.theirs.host.run('cat', '/sys/class/net/vx1/statistics/rx_packets');
+    await twins.say('link del vx1');
+    return [ours, Number(theirs)];
+  },
   async sticky() {
     await twins.make('local 192.0.2.1');
     await twins.say(`fdb add 02:00:00:00:00:a1 dev vx0 dst ${FIRST} dynamic sticky`);
@@ -209,6 +222,7 @@ const EXPECTED: Record<keyof typeof LINK_DIFFERENCES, [ours: unknown, theirs: un
   mtu: [1450, 1500],
   occupiedPort: [['EADDRINUSE'], ['', 'EADDRINUSE']],
   trunkFamily: [['0.0.0.0'], ['0.0.0.0', '[::]']],
+  ownHost: [0, 1],
   sticky: [FIRST, SECOND],
   groupSource: [0, 2],
   lastSourcePort: [50_001, 50_000],

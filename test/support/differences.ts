@@ -95,6 +95,13 @@ export const LINK_DIFFERENCES = {
     ours: 'the family of `local` or `remote`; IPv4 where neither is said',
     reason: 'what is sent of a link leaves by sockets of one family; a second link has the port by the other',
   },
+  ownHost: {
+    when: 'an entry that leads to another link of this host: `dst` its own address, `vni` the other',
+    kernel: 'frames come out of that link',
+    ours: 'they are dropped, and counted as `own-datagram`',
+    reason:
+      'a datagram of ours that the underlay brings back would else be a loop; to other programs of the host they go',
+  },
   sticky: {
     when: 'a `dynamic sticky` address sends from elsewhere',
     kernel: 'it moves',
