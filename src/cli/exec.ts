@@ -6,7 +6,16 @@
 
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { accessSync, constants, mkdirSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import {
+  accessSync,
+  constants,
+  mkdirSync,
+  readdirSync,
+  readlinkSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { constants as os } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -23,7 +32,7 @@ export async function exec(words: readonly string[]): Promise<number> {
   const path = pathPastShims(process.env.PATH ?? '');
   const folder = makeShims(path);
   const child = spawn(command, rest, {
-    stdio: 'inherit',
+    stdio: [0, 1, 2, ...furtherDescriptors()],
     env: { ...process.env, PATH: `${folder}${delimiter}${path}` },
   });
   for (const signal of FORWARDED) process.on(signal, () => child.kill(signal));
@@ -34,6 +43,23 @@ export async function exec(words: readonly string[]): Promise<number> {
     });
     child.once('exit', (status, signal) => resolve(status ?? 128 + os.signals[signal ?? 'SIGKILL']));
   });
+}
+
+/** Those that a shell opens by a digit (`3<FILE`) are CMD's too; Node's own, which lie among them, are not. */
+function furtherDescriptors(): (number | 'ignore')[] {
+  const open = new Map(readdirSync('/proc/self/fd').map((fd) => [Number(fd), whatIs(fd)]));
+  const all = [...open.values()];
+  const isNodes = (what: string) =>
+    /^anon_inode:/.test(what) || all.filter((each) => each === what).length > 1;
+  return [3, 4, 5, 6, 7, 8, 9].map((fd) => (isNodes(open.get(fd) ?? 'anon_inode:none') ? 'ignore' : fd));
+}
+
+function whatIs(fd: string): string {
+  try {
+    return readlinkSync(`/proc/self/fd/${fd}`);
+  } catch {
+    return 'anon_inode:gone';
+  }
 }
 
 function makeShims(path: string): string {

@@ -11,6 +11,7 @@ import { FormError, UsageError, wrapped } from './grammar.ts';
 import { findVerb, loadObject, OBJECTS, planOf } from './objects.ts';
 import { type CliOptions, parseOptions } from './options.ts';
 import { version } from './version.ts';
+import { mindWhatIsWritten } from './written.ts';
 
 const HELP_WORD = /^(help|--help|-h|-help)$/;
 
@@ -52,8 +53,7 @@ async function speak([first, ...words]: string[], options: CliOptions): Promise<
   );
 }
 
-/** Whoever reads our output may have had enough of it. */
-process.stdout.on('error', () => process.exit(0));
+mindWhatIsWritten();
 
 /** Some commands are modules of their own, so what they throw is known by what it says, not by its class. */
 function complain(error: Error & { form?: string; exitStatus?: number }): number {

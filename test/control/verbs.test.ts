@@ -132,6 +132,15 @@ describe('a verb', () => {
     expect(piped.stderr).toBe('');
     expect(piped.stdout).toBe('02:00:00:00:00:00 dev vx0 dst 192.0.2.1 self static\n');
   });
+
+  it('whose output finds no room says so', async () => {
+    await daemonOf({ 'fdb show': () => [entry(1)] });
+    const shell = `"${process.execPath}" "${MAIN}" fdb show >/dev/full`;
+    const child = spawn('bash', ['-c', shell], { env: { ...process.env, VTEP_SOCKET: daemon.path } });
+    const { code, stderr } = await new VtepProcess(child).ended();
+    expect(stderr).toBe('vtep: what is shown could not be written (ENOSPC)\n');
+    expect(code).toBe(1);
+  });
 });
 
 describe('a batch', () => {

@@ -133,6 +133,9 @@ describe('vtep exec beside the kernel', () => {
 for link in json.load(sys.stdin):
   if link["linkinfo"]["info_kind"] == "vxlan": print(link["ifname"], link["linkinfo"]["info_data"])'`,
       'ip link show type vxlan | cut -d: -f 1,2 | grep vx',
+      'ip address show type vxlan | cut -d: -f 1,2 | grep vx',
+      'ip -br a show type vxlan | cut -d" " -f 1',
+      'ip -c -d link show vx1 | grep -o "vxlan id.*noudp6zerocsumrx"',
       'ip link set vx1 type vxlan id 99',
       'ip link set vx1 type vxlan ageing 20',
       'ip -d link show vx1 | grep -o "ageing [0-9]*"',
@@ -216,6 +219,8 @@ for link in json.load(sys.stdin):
       'bridge fdb del 02:00:00:00:00:77 dev vx0',
       'bridge fdb show dev vx0',
       'bridge fdb show brport vx0',
+      'bridge fdb show dev vx0 whatever',
+      'bridge fdb show whatever | grep vx0',
       'bridge -d fdb show dev vx0 | sort',
       'bridge fdb show br br0 | grep vx0',
       'bridge fdb show | grep vx0',
@@ -262,6 +267,11 @@ for link in json.load(sys.stdin):
       'bridge vni add dev eth0 vni 7',
       'ip link del vx0',
     ));
+
+  it('hands on what a shell has opened, and its own descriptors to nobody', async () => {
+    const shell = `${EXEC.join(' ')} sh -c 'cat <&3; cat <&7; ls /proc/self/fd | grep -x . | tr "\\n" " "' 3<<<three 7<<<seven`;
+    expect(await ours.run('bash', '-c', shell)).toBe('three\nseven\n0 1 2 3 4 7 ');
+  });
 
   it('lets go of a link whose TAP was read whole, and is deleted past it', async () => {
     const promisc = ['ip link add vx0 type vxlan id 5 dstport 0', 'ip link set vx0 promisc on'];

@@ -131,7 +131,7 @@ export async function show(
   try {
     const links = new Map((await daemon.ask('link show', {})).map((link) => [link.name, link]));
     if (links.size === 0 || (what.dev !== undefined && !links.has(what.dev))) return HAND_OVER;
-    const shown = real.capture(bridge, words);
+    const shown = real.capture(bridge, withoutColors(line, words));
     process.stderr.write(shown.error);
     if (shown.status !== 0) return shown.status;
     const ours = await oursAmong(daemon, what, links);
@@ -147,6 +147,23 @@ export async function show(
   }
 }
 
+/** Lines in colours cannot be told from one another. */
+function withoutColors({ options }: CommandLine, words: readonly string[]): string[] {
+  const isColor = /^--?c(o(l(or?)?)?)?(=.*)?$/;
+  return [...options.filter((option) => !isColor.test(option)), ...words.slice(options.length)];
+}
+
+/** The words that iproute2 picks by. Others it takes, and does nothing about them. */
+function picking(words: readonly string[]): string[] {
+  const kept: string[] = [];
+  for (let at = 0; at < words.length; at++) {
+    if (words[at] === 'br') at++;
+    else if (/^(dev|brport|state)$/.test(words[at])) kept.push(words[at], words[++at]);
+    else if (words[at] === 'dynamic') kept.push('dynamic');
+  }
+  return kept;
+}
+
 /** None where the words pick what only a bridge has. */
 async function oursAmong(
   daemon: Daemon,
@@ -154,9 +171,7 @@ async function oursAmong(
   links: ReadonlyMap<string, LinkItem>,
 ): Promise<FdbItem[]> {
   if (words.includes('vlan') || (words.includes('master') && !words.includes('self'))) return [];
-  const br = words.indexOf('br');
-  const others = words.filter((word, at) => word !== 'master' && (br < 0 || (at !== br && at !== br + 1)));
-  const entries = await daemon.ask('fdb show', parseFdbShow(others));
+  const entries = await daemon.ask('fdb show', parseFdbShow(picking(words)));
   const vnis = entries.some(({ src_vni }) => src_vni !== undefined) ? await daemon.ask('vni show', {}) : [];
   return entries.map((entry) => asMade(entry, links.get(entry.dev), vnis));
 }

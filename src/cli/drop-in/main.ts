@@ -9,6 +9,7 @@ import { NoDaemon } from '../../control/client.ts';
 import { Refusal } from '../../control/refusal.ts';
 import { RefusedWord, UsageError } from '../grammar.ts';
 import { NoAddress } from '../values.ts';
+import { mindWhatIsWritten } from '../written.ts';
 import { batch } from './batch.ts';
 import { type CommandLine, type Tool, takeApart } from './command-line.ts';
 import { Daemon } from './daemon.ts';
@@ -110,6 +111,7 @@ async function deleteNamespaces(
   return status;
 }
 
+mindWhatIsWritten();
 process.env.PATH = pathPastShims(process.env.PATH ?? '');
 const [tool, real, ...words] = process.argv.slice(2);
 carryOut(tool as Tool, real, words).then((status) => {

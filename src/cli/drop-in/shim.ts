@@ -49,7 +49,8 @@ const VALUED = {
 };
 
 const LOOK = {
-  ip: `case $1 in -*|l|li|lin|link|net*) ;; *) real "$@" ;; esac
+  ip: `case $1 in a*) case " $* " in *' vxlan '*) ask "$@" ;; *) real "$@" ;; esac ;; esac
+case $1 in -*|l|li|lin|link|net*) ;; *) real "$@" ;; esac
 case $1\\ $2 in net*\\ exec) real "$@" ;; esac
 case " $* " in *' vxlan '*|*' -b '*|*' -ba'*|*' --b'*) ask "$@" ;; esac
 case " $* " in

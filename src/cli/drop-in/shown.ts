@@ -83,8 +83,12 @@ function blocks(text: string): string[] {
   return text === '' ? [] : text.split(/^(?=\S)/m);
 }
 
+/** With `-c` the name is in colour: behind an escape. */
+const ESCAPE = String.fromCharCode(27);
+const NAME = new RegExp(`^(?:\\d+: )?(?:${ESCAPE}\\[\\d+m)*([^:@\\s${ESCAPE}]+)`);
+
 function nameOf(block: string): string {
-  return /^(?:\d+: )?([^:@\s]+)/.exec(block)?.[1] ?? '';
+  return NAME.exec(block)?.[1] ?? '';
 }
 
 export function asVxlan(block: string, links: Links): string {
