@@ -14,6 +14,7 @@
 #include <linux/if_tun.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static int attach(int fd, const char *name, int flags) {
@@ -56,6 +57,24 @@ static napi_value tap_offload(napi_env env, napi_callback_info info) {
   napi_value argv[2];
   arguments(env, info, 2, argv);
   return answer(env, ioctl(int_arg(env, argv[0]), TUNSETOFFLOAD, (unsigned long)int_arg(env, argv[1])) == 0 ? 0 : -errno);
+}
+
+/* tapPlace(fd, room for a name): its name, and the inode of the network namespace that it is in now, or -errno */
+static napi_value tap_place(napi_env env, napi_callback_info info) {
+  napi_value argv[2];
+  struct ifreq request = {0};
+  struct stat place;
+  arguments(env, info, 2, argv);
+  int fd = int_arg(env, argv[0]);
+  struct bytes name = bytes_arg(env, argv[1]);
+  if (name.length < IFNAMSIZ) return answer(env, -EINVAL);
+  if (ioctl(fd, TUNGETIFF, &request) != 0) return answer(env, -errno);
+  int space = ioctl(fd, TUNGETDEVNETNS, 0UL);
+  if (space < 0) return answer(env, -errno);
+  int64_t result = fstat(space, &place) == 0 ? (int64_t)place.st_ino : -errno;
+  close(space);
+  memcpy(name.data, request.ifr_name, IFNAMSIZ);
+  return answer(env, result);
 }
 
 /* tapReceive(batch, fd): frames read, or -errno when not even the first could be */
@@ -205,6 +224,6 @@ static napi_value close_fd(napi_env env, napi_callback_info info) {
 
 void tap_exports(napi_env env, napi_value exports) {
   static const struct export list[] = {
-      {"tapOpen", tap_open}, {"tapOffload", tap_offload}, {"tapReceive", tap_receive}, {"tapTransmit", tap_transmit}, {"closeFd", close_fd}};
+      {"tapOpen", tap_open}, {"tapOffload", tap_offload}, {"tapPlace", tap_place}, {"tapReceive", tap_receive}, {"tapTransmit", tap_transmit}, {"closeFd", close_fd}};
   EXPORT_ALL(env, exports, list);
 }

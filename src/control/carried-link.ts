@@ -2,6 +2,7 @@
 
 import { type Device, findDevice } from '../io/devices.ts';
 import { native } from '../io/native.ts';
+import { ownNamespace, placeOfTap, type TapPlace } from '../io/tap-place.ts';
 import type { CounterName } from '../tables/counters.ts';
 import type { Dataplane } from './dataplane.ts';
 import { changeRemotes } from './default-remotes.ts';
@@ -107,6 +108,12 @@ export class CarriedLink {
   rename(name: string): void {
     for (const link of [this.link, ...(this.trunk?.links() ?? [])]) link.name = name;
     this.options = { ...this.options, name };
+  }
+
+  /** Where its TAP was moved to; undefined: it is in our namespace, or gone. */
+  get moved(): TapPlace | undefined {
+    const place = placeOfTap(this.queues[0]);
+    return place && place.netns !== ownNamespace() ? place : undefined;
   }
 
   /** Of its TAP, as it is now. */

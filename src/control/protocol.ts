@@ -74,6 +74,8 @@ export interface LinkItem extends LinkArgs {
   pathMtu: number;
   address: string;
   up: boolean;
+  /** Its TAP is in another network namespace, by the inode, and is called so there. */
+  moved?: { netns: number; name: string };
   workers: number;
   offloads: string[];
   /** With `stats`: by name. */
@@ -155,7 +157,8 @@ export interface Verbs {
   'link add': { args: LinkArgs; items: never };
   'link set': { args: LinkArgs; items: never };
   'link del': { args: { name: string }; items: never };
-  'link show': { args: { name?: string; stats?: boolean }; items: LinkItem };
+  /** `moved`: only those that are in another network namespace. */
+  'link show': { args: { name?: string; stats?: boolean; moved?: boolean }; items: LinkItem };
   'fdb add': { args: FdbArgs; items: never };
   'fdb append': { args: FdbArgs; items: never };
   'fdb replace': { args: FdbArgs; items: never };

@@ -140,10 +140,11 @@ export const VNI_SHAPES: Shapes<VniArgs> = {
   vlan: whole(0, 4094),
 };
 
-export const SHOW_SHAPES: Shapes<{ name?: string; dev?: string; stats?: boolean }> = {
+export const SHOW_SHAPES: Shapes<{ name?: string; dev?: string; stats?: boolean; moved?: boolean }> = {
   name: NAME,
   dev: NAME,
   stats: SWITCH,
+  moved: SWITCH,
 };
 
 export const MONITOR_SHAPES: Shapes<{ what: string[] }> = {

@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 /** Of a network namespace that `ip netns` made; else what VTEP_SOCKET says, or of this process's own namespace. */
 export function socketPath(namespace?: string): string {
   if (namespace === undefined && process.env.VTEP_SOCKET) return process.env.VTEP_SOCKET;
-  return join(socketFolder(), `${inodeOf(namespace)}.sock`);
+  return join(socketFolder(), `${namespaceInode(namespace)}.sock`);
 }
 
 /** Where our files may be, too, that stand beside the sockets. */
@@ -15,7 +15,8 @@ export function runFolder(): string {
   return own && folderOfUser() === undefined ? dirname(own) : socketFolder();
 }
 
-function inodeOf(namespace: string | undefined): number {
+/** Of one that `ip netns` made, or of this process's own. */
+export function namespaceInode(namespace?: string): number {
   if (namespace === undefined) return statSync('/proc/self/ns/net').ino;
   const file = namespace.includes('/') ? namespace : join('/run/netns', namespace);
   const found = namespace === '' ? undefined : statSync(file, { throwIfNoEntry: false });

@@ -40,6 +40,8 @@ const LINGER_MS = 2_000;
 /** A TAP that is deleted ends its link within that; one that was moved to another namespace does not. */
 const PATIENCE_MS = 1_000;
 
+const NAME_MOST = 15;
+
 /** What was said of a link, and what carries it. */
 interface Held {
   args: LinkArgs;
@@ -122,7 +124,8 @@ export class Daemon {
     const all = [...this.links.values()].map(({ carried }) => carried);
     this.links.clear();
     await this.plane.stop();
-    deleteTogether(all.filter(({ isMade }) => isMade).map(({ ifindex: index, name }) => ({ index, name })));
+    const here = all.filter(({ isMade, moved }) => isMade && !moved);
+    deleteTogether(here.map(({ ifindex: index, name }) => ({ index, name })));
     for (const carried of all) if (!carried.isMade) await carried.close();
     this.end();
   }
@@ -135,6 +138,7 @@ export class Daemon {
 
   private addLink(args: LinkArgs): Promise<void> {
     return this.plane.inTurn(async () => {
+      this.giveWay(args.name);
       try {
         await this.open(args);
       } catch (error) {
@@ -231,14 +235,29 @@ export class Daemon {
       device: (now) => {
         const held = this.links.get(carried.name);
         if (held?.carried !== carried || now.name === carried.name) return;
-        this.links.delete(carried.name);
-        carried.rename(now.name);
-        held.args = { ...held.args, name: now.name };
-        this.links.set(now.name, held);
+        this.giveWay(now.name);
+        this.rename(held, now.name);
       },
     };
     watch.follow(carried.ifindex, listener);
     return () => watch.unfollow(carried.ifindex, listener);
+  }
+
+  /** A name is free here when the one that had it was moved to another namespace: that one is `vx0@7` from then on. */
+  private giveWay(name: string): void {
+    const held = this.links.get(name);
+    if (!held?.carried.moved) return;
+    const suffix = `@${held.carried.link.index}`;
+    this.rename(held, `${[...name].slice(0, NAME_MOST - suffix.length).join('')}${suffix}`);
+  }
+
+  private rename(held: Held, name: string): void {
+    const { carried } = held;
+    this.links.delete(carried.name);
+    carried.rename(name);
+    held.args = { ...held.args, name };
+    this.links.set(name, held);
+    this.tell(held, false);
   }
 
   /** Its TAP was deleted by hand. */
@@ -248,9 +267,9 @@ export class Daemon {
     this.delLink(held).catch((error) => this.plane.say('warn', `${held.args.name}: ${error.message}`));
   }
 
-  private *showLinks({ name, stats }: Verbs['link show']['args']): Generator<LinkItem> {
+  private *showLinks({ name, stats, moved }: Verbs['link show']['args']): Generator<LinkItem> {
     for (const held of name === undefined ? this.links.values() : [this.named(name)]) {
-      yield itemOf(held, stats ?? false);
+      if (!moved || held.carried.moved) yield itemOf(held, stats ?? false);
     }
   }
 
@@ -339,6 +358,7 @@ export class Daemon {
 
 function itemOf({ args, carried }: Held, stats: boolean): LinkItem {
   const { mtu, mac, up } = carried.state;
+  const { moved } = carried;
   return {
     ...args,
     id: Math.max(carried.options.vni, 0),
@@ -348,6 +368,7 @@ function itemOf({ args, carried }: Held, stats: boolean): LinkItem {
     pathMtu: carried.link.pathMtu || mtu,
     address: mac,
     up,
+    ...(moved && { moved }),
     workers: carried.workers,
     offloads: [...carried.offloads],
     ...(stats && { counters: { ...carried.counters(), ...carried.link.offloads() } }),

@@ -35,6 +35,7 @@ export interface Native {
   tapSteer(fd: number, on: number): number;
   tapReceive(batch: BatchHandle, fd: number): number;
   tapOffload(fd: number, bits: number): number;
+  tapPlace(fd: number, name: Uint8Array): number;
   tapTransmit(
     batch: BatchHandle,
     fd: number,

@@ -1,7 +1,7 @@
 /** The daemon of a network namespace, asked one thing after the other. */
 
 import { Client, NoDaemon } from '../../control/client.ts';
-import type { Answer, LinkItem, MonitorItem, Verb, Verbs } from '../../control/protocol.ts';
+import type { Answer, MonitorItem, Verb, Verbs } from '../../control/protocol.ts';
 import { Refusal } from '../../control/refusal.ts';
 import { socketPath } from '../../control/socket-path.ts';
 
@@ -14,10 +14,15 @@ export class Daemon {
     this.answers = client.answers();
   }
 
-  /** Undefined: none runs there, so no link there is ours. */
-  static async find(netns?: string): Promise<Daemon | undefined> {
+  /** That of a namespace. */
+  static find(netns?: string): Promise<Daemon | undefined> {
+    return Daemon.at(socketPath(netns));
+  }
+
+  /** Undefined: none listens there. */
+  static async at(path: string): Promise<Daemon | undefined> {
     try {
-      return new Daemon(await Client.connect(socketPath(netns)));
+      return new Daemon(await Client.connect(path));
     } catch (error) {
       if (error instanceof NoDaemon) return undefined;
       throw error;
@@ -50,16 +55,6 @@ export class Daemon {
     this.client.send('monitor', { what });
     for await (const answer of this.answers) {
       if ('items' in answer) yield answer.items as readonly MonitorItem[];
-    }
-  }
-
-  /** Undefined: it is none of ours. */
-  async link(name: string): Promise<LinkItem | undefined> {
-    try {
-      return (await this.ask('link show', { name }))[0];
-    } catch (error) {
-      if (error instanceof Refusal) return undefined;
-      throw error;
     }
   }
 

@@ -8,7 +8,7 @@ import { json } from '../json.ts';
 import { fdbKeys, fdbText } from '../print-fdb.ts';
 import type { Show } from '../printer.ts';
 import { type CommandLine, showOf } from './command-line.ts';
-import { Daemon } from './daemon.ts';
+import { Here } from './here.ts';
 import { withOurs } from './links.ts';
 import { ALL_ZERO, asMade } from './made.ts';
 import type { Meant } from './meant.ts';
@@ -45,7 +45,7 @@ function tunnelsWords(words: readonly string[]): string[] {
   return words.filter((word, at) => word !== 'vlan' && words[at - 1] !== 'vlan');
 }
 
-async function carryOut(daemon: Daemon, what: Fdb): Promise<void> {
+async function carryOut(daemon: Here, what: Fdb): Promise<void> {
   const { verb } = what;
   const words = verb === 'flush' ? what.words : tunnelsWords(what.words);
   switch (verb) {
@@ -65,7 +65,7 @@ async function carryOut(daemon: Daemon, what: Fdb): Promise<void> {
 }
 
 /** Where there is none, iproute2 ends with -2. */
-async function get(daemon: Daemon, line: CommandLine, words: readonly string[]): Promise<number> {
+async function get(daemon: Here, line: CommandLine, words: readonly string[]): Promise<number> {
   try {
     print(await daemon.ask('fdb get', parseFdbGet(words)), showOf(line));
     return 0;
@@ -95,7 +95,7 @@ function withDestination(words: readonly string[]): FdbArgs {
 }
 
 /** The kernel takes a second destination of a unicast MAC, and forgets it; so scripts live on here. */
-async function append(daemon: Daemon, words: readonly string[]): Promise<void> {
+async function append(daemon: Here, words: readonly string[]): Promise<void> {
   const args = withDestination(words);
   try {
     await daemon.ask('fdb append', args);
@@ -110,7 +110,7 @@ async function append(daemon: Daemon, words: readonly string[]): Promise<void> {
 }
 
 /** To the kernel it is no mistake to take away a destination that the entry has not. */
-async function remove(daemon: Daemon, words: readonly string[]): Promise<void> {
+async function remove(daemon: Here, words: readonly string[]): Promise<void> {
   const args = parseFdbDel(words);
   try {
     await daemon.ask('fdb del', args);
@@ -126,7 +126,7 @@ export async function show(
   words: readonly string[],
   what: Entries,
 ): Promise<number> {
-  const daemon = await Daemon.find(line.netns);
+  const daemon = await Here.find(line.netns);
   if (!daemon) return HAND_OVER;
   try {
     const links = new Map((await daemon.ask('link show', {})).map((link) => [link.name, link]));
@@ -166,7 +166,7 @@ function picking(words: readonly string[]): string[] {
 
 /** None where the words pick what only a bridge has. */
 async function oursAmong(
-  daemon: Daemon,
+  daemon: Here,
   { words }: Entries,
   links: ReadonlyMap<string, LinkItem>,
 ): Promise<FdbItem[]> {

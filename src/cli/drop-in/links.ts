@@ -7,6 +7,7 @@ import { Refusal } from '../../control/refusal.ts';
 import { UsageError } from '../grammar.ts';
 import { checkNew, LINK_GRAMMAR } from '../link-words.ts';
 import { Daemon } from './daemon.ts';
+import { Here } from './here.ts';
 import { changesOf, checkFamily, checkWords, Misspoken } from './kernel-link.ts';
 import type { Meant } from './meant.ts';
 import * as real from './real.ts';
@@ -144,10 +145,11 @@ export async function rename(
   words: readonly string[],
   { name, newName }: Of<'rename'>,
 ): Promise<number> {
-  return withOurs(where, name, async (daemon) => {
+  return withOurs(where, name, async () => {
     const status = real.run(where.ip, words);
     const until = Date.now() + PATIENCE_MS;
-    while (status === 0 && !(await daemon.link(newName)) && Date.now() < until) await pause(2);
+    const isKnown = async () => (await withOurs(where, newName, async () => 0)) === 0;
+    while (status === 0 && Date.now() < until && !(await isKnown())) await pause(2);
     return status;
   });
 }
@@ -162,9 +164,9 @@ export async function refuse(where: Pick<Where, 'netns'>, { dev, why }: Of<'refu
 export async function withOurs(
   { netns }: Pick<Where, 'netns'>,
   name: string,
-  act: (daemon: Daemon) => Promise<number>,
+  act: (daemon: Here) => Promise<number>,
 ): Promise<number> {
-  const daemon = await Daemon.find(netns);
+  const daemon = await Here.find(netns);
   if (!daemon) return HAND_OVER;
   try {
     return (await daemon.link(name)) ? await act(daemon) : HAND_OVER;

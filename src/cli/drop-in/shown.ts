@@ -7,7 +7,7 @@ import type { LinkItem } from '../../control/protocol.ts';
 import { json } from '../json.ts';
 import { LINKS, linkWords } from '../print-link.ts';
 import type { CommandLine } from './command-line.ts';
-import { Daemon } from './daemon.ts';
+import { Here } from './here.ts';
 import type { Meant } from './meant.ts';
 import { capture } from './real.ts';
 import { HAND_OVER } from './shim.ts';
@@ -33,7 +33,7 @@ export async function show(
   words: readonly string[],
   what: Meant & { kind: 'links' },
 ): Promise<number> {
-  const daemon = await Daemon.find(line.netns);
+  const daemon = await Here.find(line.netns);
   if (!daemon) return HAND_OVER;
   const { stats } = line;
   const all = await daemon.ask('link show', { stats: stats || undefined });

@@ -7,7 +7,7 @@ import { json } from '../json.ts';
 import { VNIS } from '../print-vni.ts';
 import { parseVniAdd, parseVniDel } from '../vni-words.ts';
 import { type CommandLine, showOf } from './command-line.ts';
-import { Daemon } from './daemon.ts';
+import { Here } from './here.ts';
 import { withOurs } from './links.ts';
 import type { Meant } from './meant.ts';
 import * as real from './real.ts';
@@ -31,7 +31,7 @@ export async function show(
   all: readonly string[],
   what: Vni,
 ): Promise<number> {
-  const daemon = await Daemon.find(line.netns);
+  const daemon = await Here.find(line.netns);
   if (!daemon) return HAND_OVER;
   try {
     const trunks = (await daemon.ask('link show', { name: what.dev }).catch(noneOfOurs)).filter(
@@ -59,7 +59,7 @@ function noneOfOurs(error: unknown): [] {
 }
 
 /** Behind those of the kernel; iproute2 has an empty line behind each device. */
-async function together(daemon: Daemon, line: CommandLine, { dev }: Vni, theirs?: string): Promise<string> {
+async function together(daemon: Here, line: CommandLine, { dev }: Vni, theirs?: string): Promise<string> {
   const show = showOf(line);
   const items = await daemon.ask('vni show', { dev, stats: show.stats || undefined });
   const ours = VNIS.gather?.(items.map(withoutVlan) as never[], show) ?? [];
