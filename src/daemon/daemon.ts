@@ -37,7 +37,7 @@ import { Monitors } from './monitors.ts';
 /** Whoever deletes the last link may make another next: `ip link del vx0; ip link add vx0 ...`. */
 const LINGER_MS = 2_000;
 
-/** A TAP that is deleted ends its link within that; one that was moved to another namespace does not. */
+/** A TAP that is deleted ends its link within that. */
 const PATIENCE_MS = 1_000;
 
 const NAME_MOST = 15;
@@ -156,7 +156,9 @@ export class Daemon {
 
   /** Of what was deleted by hand a moment ago nobody may have told us yet. True: there were some. */
   private async removeGone(): Promise<boolean> {
-    const away = [...this.links.values()].filter(({ carried }) => !findDevice(carried.ifindex));
+    const away = [...this.links.values()].filter(
+      ({ carried }) => !carried.moved && !findDevice(carried.ifindex),
+    );
     const isGone = ({ carried }: Held) =>
       Promise.race([carried.ended.then(() => true), pause(PATIENCE_MS, false)]);
     const gone = await Promise.all(away.map(async (held) => ((await isGone(held)) ? [held] : [])));

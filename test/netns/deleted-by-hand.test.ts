@@ -50,11 +50,13 @@ it('its name and its VNI are free at once', async () => {
   expect([...new Set(made)]).toEqual(['made']);
 });
 
-it('one that is in another namespace by now is there still, and has its name and its VNI', async () => {
+it('one that is in another namespace by now is there still: its VNI is taken, and its name is free', async () => {
   expect(await add({ name: 'vx0', id: 43 })).toBe('made');
   a.ip(`link set vx0 netns ${other.netns}`);
   expect([await add({ name: 'vx0', id: 44 }), await add({ name: 'vx1', id: 43 })]).toEqual([
-    'EEXIST',
+    'made',
     'EEXIST',
   ]);
+  const links = await daemon.json<{ ifname: string }[]>('link show');
+  expect(links.map(({ ifname }) => ifname).sort()).toEqual(['vx0', expect.stringMatching(/^vx0@\d+$/)]);
 });
