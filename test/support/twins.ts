@@ -8,6 +8,7 @@
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { Capture } from './capture.ts';
+import { sayAttribute } from './kernel-attribute.ts';
 import type { Host, Lab } from './netns.ts';
 import { scapy } from './scapy.ts';
 import { VtepProcess } from './vtep-process.ts';
@@ -45,19 +46,6 @@ export async function twinHost(lab: Lab, name: string, end: Host): Promise<Host>
   return own;
 }
 
-/** Python: asks the kernel's vx0 for the inner flow label (IFLA_VXLAN_LABEL_POLICY), which iproute2 learned later. */
-const INHERIT_LABEL = `
-import socket, struct
-def attribute(kind, data):
-    return struct.pack("=HH", 4 + len(data), kind) + data + bytes(-len(data) % 4)
-data = attribute(18, attribute(1, b"vxlan") + attribute(2, attribute(32, struct.pack("=I", 1))))
-body = struct.pack("=BxHiII", 0, 0, socket.if_nametoindex("vx0"), 0, 0) + data
-with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0) as route:
-    route.send(struct.pack("=IHHII", 16 + len(body), 16, 5, 1, 0) + body)
-    code = struct.unpack_from("=i", route.recv(4096), 16)[0]
-    if code: raise OSError(-code, "RTM_NEWLINK")
-`;
-
 /** `words`: what both links are made with; `ourWords`, what ours is beside that, so that it is the same. */
 export async function openTwins(lab: Lab, words: string, ourWords = 'df unset'): Promise<Twins> {
   const [ourEnd, theirEnd] = [lab.host('end'), lab.host('end')];
@@ -66,7 +54,7 @@ export async function openTwins(lab: Lab, words: string, ourWords = 'df unset'):
     `link add vx0 address ${LINK_MAC} type vxlan id 42 dstport 4789 ${words.replace('flowlabel inherit', '')}`.trim(),
     'link set vx0 up multicast off',
   );
-  if (words.includes('flowlabel inherit')) await theirs.run('/usr/bin/python3', '-c', INHERIT_LABEL);
+  if (words.includes('flowlabel inherit')) await sayAttribute(theirs, 'LABEL_POLICY', '01000000');
   const vtep = await VtepProcess.start(
     ours,
     `vx0 id 42 ${words} ${ourWords} up address ${LINK_MAC}`.replace(/ +/g, ' '),
@@ -102,11 +90,11 @@ def outer(packet):
         return [packet[IPv6].tc, packet[IPv6].hlim, packet[IPv6].fl, packet[UDP].chksum == 0]
     return [packet[IP].tos, packet[IP].ttl, str(packet[IP].flags), packet[UDP].chksum == 0]
 from scapy.utils import rdpcap
-answer([outer(p) + [bytes(p[VXLAN].payload).hex()] for p in rdpcap(given) if VXLAN in p])
+answer([outer(p) + [bytes(p[VXLAN].payload).hex(), p.payload.dst] for p in rdpcap(given) if VXLAN in p])
 `;
 
-/** TOS, TTL, DF or flow label, whether the UDP checksum is 0; the inner frame. */
-export type Outer = [number, number, string | number, boolean, string];
+/** TOS, TTL, DF or flow label, whether the UDP checksum is 0; the inner frame, and where it goes. */
+export type Outer = [number, number, string | number, boolean, string, string];
 
 /** Frames that both links have to send: what left, as scapy reads it. */
 export async function outward(
