@@ -22,6 +22,8 @@ static napi_value start(napi_env env, napi_value exports) {
   steer_exports(env, exports);
   udp_exports(env, exports);
   send_exports(env, exports);
+  outlet_exports(env, exports);
+  cgroup_exports(env, exports);
   poll_exports(env, exports);
   watch_exports(env, exports);
   netlink_exports(env, exports);

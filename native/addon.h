@@ -58,7 +58,7 @@ void export_all(napi_env env, napi_value exports, const struct export *list, siz
 
 /* What the offloads have done, one double each in memory shared with JavaScript (memory/offload-counts.ts). */
 enum { STAT_TRAINS, STAT_TRAIN_FRAMES, STAT_TRAINS_REFUSED, STAT_TRAINS_RECEIVED, STAT_TRAIN_FRAMES_RECEIVED,
-       STAT_MERGED, STAT_MERGED_FRAMES, STAT_SUPERFRAMES, STAT_UNFINISHED,
+       STAT_MERGED, STAT_MERGED_FRAMES, STAT_SUPERFRAMES, STAT_UNFINISHED, STAT_WHOLE,
        STAT_REFUSAL, /* the errno of the last train refused */
        STATS };
 
@@ -66,6 +66,8 @@ void tap_exports(napi_env env, napi_value exports);
 void steer_exports(napi_env env, napi_value exports);
 void udp_exports(napi_env env, napi_value exports);
 void send_exports(napi_env env, napi_value exports);
+void outlet_exports(napi_env env, napi_value exports);
+void cgroup_exports(napi_env env, napi_value exports);
 void peer_exports(napi_env env, napi_value exports);
 void poll_exports(napi_env env, napi_value exports);
 void watch_exports(napi_env env, napi_value exports);

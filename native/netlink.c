@@ -1,4 +1,4 @@
-/* A route netlink socket. The messages are made and read in TypeScript (io/netlink-message.ts). */
+/* Netlink sockets. The messages are made and read in TypeScript (io/netlink-message.ts). */
 #define _GNU_SOURCE
 #include "addon.h"
 #include <errno.h>
@@ -19,11 +19,11 @@ static void set_options(int fd) {
   setsockopt(fd, SOL_NETLINK, NETLINK_GET_STRICT_CHK, &on, sizeof on);
 }
 
-/* netlinkOpen(groups): fd or -errno */
+/* netlinkOpen(groups, protocol): fd or -errno */
 static napi_value netlink_open(napi_env env, napi_callback_info info) {
-  napi_value argv[1];
-  arguments(env, info, 1, argv);
-  int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
+  napi_value argv[2];
+  arguments(env, info, 2, argv);
+  int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, int_arg(env, argv[1]));
   if (fd < 0) return answer(env, -errno);
   set_options(fd);
   struct sockaddr_nl name = {.nl_family = AF_NETLINK, .nl_groups = (uint32_t)int_arg(env, argv[0])};

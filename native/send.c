@@ -138,6 +138,7 @@ static napi_value udp_transmit(napi_env env, napi_callback_info info) {
   sort_by_socket(s, b, from, to, first);
   for (int k = 0; k < (s->by_df ? 2 * s->count : s->count); k++) {
     if (first[k] == first[k + 1]) continue;
+    s->socket = k;
     int stays = send_items(s, b, s->sockets[k], first[k], first[k + 1]);
     if (stays == first[k + 1]) continue;
     block(b, stays, first[k + 1]);
@@ -149,7 +150,7 @@ static napi_value udp_transmit(napi_env env, napi_callback_info info) {
 
 static void free_sender(napi_env env, struct sender *s) {
   if (!s) return;
-  for (int i = 0; i < 4; i++)
+  for (int i = 0; i < 5; i++)
     if (s->keep[i]) napi_delete_reference(env, s->keep[i]);
   free(s->singly);
   free(s);
@@ -172,10 +173,13 @@ static napi_value release_sender(napi_env env, napi_callback_info info) {
   return answer(env, 0);
 }
 
-/* bindSender(sockets, records, envelopes, status, stats, trains?, twice: without DF, then with it?): an external, or -errno */
+/*
+ * bindSender(sockets, records, envelopes, status, stats, trains?, twice: without DF, then with it?, ways?):
+ * an external, or -errno
+ */
 static napi_value bind_sender(napi_env env, napi_callback_info info) {
-  napi_value argv[7], external;
-  arguments(env, info, 7, argv);
+  napi_value argv[8], external;
+  arguments(env, info, 8, argv);
   struct bytes sockets = bytes_arg(env, argv[0]), records = bytes_arg(env, argv[1]), envelopes = bytes_arg(env, argv[2]),
                status = bytes_arg(env, argv[3]), stats = bytes_arg(env, argv[4]);
   size_t need = 4 * (STATUS_LISTS + 2 * FAILURES_MOST);
@@ -198,9 +202,13 @@ static napi_value bind_sender(napi_env env, napi_callback_info info) {
   s->status = (int32_t *)status.data;
   s->stats = (double *)stats.data;
   s->trains_allowed = int_arg(env, argv[5]) != 0;
+  struct bytes ways = bytes_arg(env, argv[7]);
+  if (ways.length >= sizeof(struct ways) + s->record_count * sizeof(struct way)) s->ways = (struct ways *)ways.data;
+  for (int i = 0; i < sets * count; i++) s->habits[i] = habits_of(s->sockets[i]);
   s->singly = calloc(s->record_count, sizeof *s->singly);
   bool kept = s->singly != NULL;
   for (int i = 0; i < 4; i++) kept = kept && napi_create_reference(env, argv[i + 1], 1, &s->keep[i]) == napi_ok;
+  kept = kept && (!s->ways || napi_create_reference(env, argv[7], 1, &s->keep[4]) == napi_ok);
   if (!kept || napi_create_external(env, held, forget_sender, NULL, &external) != napi_ok) {
     forget_sender(env, held, NULL);
     return answer(env, -ENOMEM);

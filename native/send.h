@@ -2,6 +2,8 @@
  * The sender: a fixed set of sockets, and the messages that are being prepared for one of them. Three files work on it:
  *
  *   train.c     makes messages of items      send.c     sends them      refusals.c     finds out who refused
+ *
+ * What need not be cut goes past all that (outlet.c).
  */
 #ifndef VTEP_SEND_H
 #define VTEP_SEND_H
@@ -9,6 +11,7 @@
 #include "addon.h"
 #include "batch.h"
 #include "outer.h"
+#include "outlet.h"
 #include "segment.h"
 #include "udp.h"
 
@@ -39,7 +42,12 @@ struct sender {
   double *stats;
   bool trains_allowed;
   uint16_t *singly; /* by remote: frames and superframes whose datagrams leave one by one, as its path refused a train */
-  napi_ref keep[4];
+  struct ways *ways; /* NULL: nothing leaves whole */
+  struct habits habits[2 * SOCKETS_MOST];
+  uint16_t id; /* of the next packet that goes there */
+  int pieces;  /* superframes that go in pieces still, as it refused one */
+  int socket;  /* the one that is sent by now */
+  napi_ref keep[5];
   /* messages of one socket, as many as are prepared */
   int messages, vectors, blocks;
   struct mmsghdr message[MESSAGES];
@@ -54,7 +62,9 @@ static inline int32_t target_of(const struct sender *s, const struct batch *b, i
   return column(b, COLUMN_TARGET)[b->order[s->train[m].first]];
 }
 
-/* train.c: which of the sockets an item leaves by. */
+/* train.c: what a link wants of its headers. */
+const struct envelope *envelope_of(const struct sender *s, int32_t target);
+/* Which of the sockets an item leaves by. */
 int socket_of(const struct sender *s, const struct batch *b, int item);
 /* The item at `o` of the order becomes a message, or part of one. False: there is no room for more. */
 bool prepare(struct sender *s, struct batch *b, int o);

@@ -13,6 +13,7 @@
 #endif
 
 enum { TRAIN_MOST = 64, TRAIN_BYTES_MOST = 65507 }; /* UDP_MAX_SEGMENTS before Linux 6.9, and a datagram over IPv4 */
+enum { BACK_PRESSURE = 16 }; /* superframes for which the sockets say when there is room again */
 enum { SINGLY = 1000 }; /* frames or superframes, after which a path that refused a train may have changed */
 
 static struct virtio_net_hdr *item_vnet(const struct batch *b, int item) { return (struct virtio_net_hdr *)vnet_of(b, item); }
@@ -34,7 +35,7 @@ static bool takes_trains(struct sender *s, int32_t target) {
 }
 
 /* A record of no link has none of its own. */
-static const struct envelope *envelope_of(const struct sender *s, int32_t target) {
+const struct envelope *envelope_of(const struct sender *s, int32_t target) {
   static const struct envelope plain;
   uint32_t link = (uint32_t)s->records[(size_t)target * RECORD_WORDS + RECORD_LINK];
   return link < s->envelope_count ? (const struct envelope *)(s->envelopes + (size_t)link * ENVELOPE_BYTES) : &plain;
@@ -122,6 +123,24 @@ static bool add_superframe(struct sender *s, struct batch *b, int o, uint8_t *by
   return true;
 }
 
+/* False: what is prepared has to leave before it, or there is no room. */
+static bool put_superframe(struct sender *s, struct batch *b, int o, uint8_t *bytes, const struct cut *cut) {
+  int item = b->order[o];
+  if (segments_gone(b, item) > 0 || !may_leave_whole(s, b, item, cut)) return add_superframe(s, b, o, bytes, cut);
+  if (s->pieces > 0) {
+    s->pieces--;
+    return add_superframe(s, b, o, bytes, cut);
+  }
+  if (s->messages > 0) return false;
+  int refusal = leave_whole(s, b, item, bytes, cut);
+  if (refusal < 0) {
+    s->pieces = refusal == -EAGAIN ? BACK_PRESSURE : SINGLY;
+    return add_superframe(s, b, o, bytes, cut);
+  }
+  s->stats[STAT_WHOLE]++;
+  return true;
+}
+
 bool prepare(struct sender *s, struct batch *b, int o) {
   int item = b->order[o];
   uint32_t target = (uint32_t)column(b, COLUMN_TARGET)[item];
@@ -130,7 +149,7 @@ bool prepare(struct sender *s, struct batch *b, int o) {
   struct cut cut;
   if (target >= s->record_count || !bytes || length < VXLAN_LENGTH) fail(s, (int)target, EFAULT);
   else if (!plan_cut(bytes + VXLAN_LENGTH, length - VXLAN_LENGTH, item_vnet(b, item), &cut)) fail(s, (int)target, EPROTO);
-  else if (item_vnet(b, item)->gso_type != VIRTIO_NET_HDR_GSO_NONE) return add_superframe(s, b, o, bytes, &cut);
+  else if (item_vnet(b, item)->gso_type != VIRTIO_NET_HDR_GSO_NONE) return put_superframe(s, b, o, bytes, &cut);
   else return add_frame(s, b, o, bytes, (int)length);
   return true;
 }

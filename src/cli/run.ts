@@ -24,8 +24,8 @@ async function carry(words: string[]): Promise<number> {
     process.once('SIGTERM', () => resolve(undefined));
   });
   const opened = await openLink(options, log);
-  const { name, mtu, workers, link, offloads, ended } = opened;
-  const show = () => process.stderr.write(describe(link, offloads));
+  const { name, mtu, workers, link, carried, ended } = opened;
+  const show = () => process.stderr.write(describe(link, carried?.offloads ?? []));
   process.on('SIGUSR2', show);
   tellEvents(name, link, log);
   const verbs = await listen(options, opened);

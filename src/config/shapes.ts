@@ -33,7 +33,7 @@ export interface LogArgs {
 }
 
 const OFFLOAD = text(
-  'auto, off, or some of csum,tso,uso,gso,gro,lro',
+  'auto, off, or some of csum,tso,uso,gso,gro,lro,tnl',
   (value) => parseOffloads(value) !== undefined,
 );
 

@@ -132,6 +132,7 @@ export class CarriedLink {
 
   /** In force. */
   get offloads(): readonly Offload[] {
+    this.plane.outlet?.tell(this.report);
     return this.report.inForce;
   }
 
@@ -246,6 +247,7 @@ async function open(
 ): Promise<Parts> {
   const { host, links, say } = plane;
   const report = new OffloadReport(plane.options.offloads);
+  plane.outlet?.tell(report);
   undo.push(() => {
     for (const fd of queues) native().closeFd(fd);
   });

@@ -8,6 +8,7 @@ import { Groups } from './groups.ts';
 import { HostFollower } from './host-follower.ts';
 import type { EngineOptions, Say } from './link-options.ts';
 import { Links } from './links.ts';
+import { Outlet } from './outlet.ts';
 import { Sockets } from './sockets.ts';
 
 export interface DataplaneOptions extends EngineOptions {
@@ -43,6 +44,8 @@ export class Dataplane {
   readonly sockets: Sockets;
   readonly groups = new Groups();
   readonly say: Say;
+  /** None: superframes are to leave in pieces. */
+  readonly outlet: Outlet | undefined;
   /** By link; one that is carried in another way ends as it would have. */
   private readonly ends = new Map<number, End>();
   private last: Promise<unknown> = Promise.resolve();
@@ -67,7 +70,10 @@ export class Dataplane {
     this.links = new Links(this.tables, monotonicSeconds);
     this.host = new HostFollower(this.tables);
     this.engine = new NativeEngine(this.tables, workers, options);
-    this.sockets = new Sockets(this.tables, this.engine, { trains: offloads.gso, atLocal }, say);
+    this.outlet = offloads.tnl ? new Outlet(this.tables.remotes, this.host.watch, say) : undefined;
+    this.engine.onWaysWanted = () => this.outlet?.findWays();
+    const habits = { trains: offloads.gso, atLocal, outlet: this.outlet };
+    this.sockets = new Sockets(this.tables, this.engine, habits, say);
     this.engine.onLinkEnded = (link, why) => this.ends.get(link)?.resolve(why);
   }
 
@@ -120,7 +126,8 @@ export class Dataplane {
 
   async stop(): Promise<void> {
     clearInterval(this.timer);
-    this.host.close();
     await this.engine.stop();
+    this.outlet?.close();
+    this.host.close();
   }
 }

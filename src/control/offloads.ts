@@ -13,6 +13,7 @@ export const OFFLOAD_MEANINGS = {
   gso: 'datagrams of one length leave as trains (UDP_SEGMENT)',
   gro: 'trains of datagrams arrive whole (UDP_GRO)',
   lro: 'frames of one flow are merged towards the TAP',
+  tnl: 'TCP superframes leave whole, where nothing is to see the datagrams before the interface does',
 } as const;
 export type Offload = keyof typeof OFFLOAD_MEANINGS;
 export const OFFLOAD_WORDS = Object.keys(OFFLOAD_MEANINGS) as Offload[];

@@ -43,7 +43,7 @@ export async function openDgramLink(
   link.appear();
   const engine = new EventedEngine(tables, tap, udp, route, monotonicSeconds);
   undo.push(() => engine.stop());
-  return { name: options.name, mtu, workers: 1, link, offloads: [], ended: engine.ended };
+  return { name: options.name, mtu, workers: 1, link, ended: engine.ended };
 }
 
 async function openDgram(options: LinkOptions, ipv6: boolean): Promise<DgramUdpPort> {

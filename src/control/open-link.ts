@@ -4,7 +4,6 @@ import { CarriedLink } from './carried-link.ts';
 import { Dataplane } from './dataplane.ts';
 import type { Link } from './link.ts';
 import type { Options, Say } from './link-options.ts';
-import type { Offload } from './offloads.ts';
 import { openDgramLink } from './open-dgram.ts';
 import { openTap } from './open-tap.ts';
 import { survey } from './site.ts';
@@ -15,8 +14,6 @@ export interface OpenLink {
   readonly mtu: number;
   readonly workers: number;
   readonly link: Link;
-  /** In force. */
-  readonly offloads: readonly Offload[];
   /** Resolves when it is carried no more: with what went wrong, or undefined after `close`. */
   readonly ended: Promise<string | undefined>;
   /** What carries it natively. */
@@ -36,8 +33,8 @@ export function openLink(options: Options, say: Say): Promise<OpenLink> {
     undo.push(() => plane.stop());
     const carried = await CarriedLink.openOver(plane, options, site, queues);
     undo.push(() => carried.close());
-    const { link, mtu, offloads } = carried;
+    const { link, mtu } = carried;
     const ended = Promise.race([carried.ended, plane.engine.ended]);
-    return { name: options.name, mtu, workers: queues.length, link, offloads, ended, plane, carried };
+    return { name: options.name, mtu, workers: queues.length, link, ended, plane, carried };
   });
 }

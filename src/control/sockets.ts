@@ -9,6 +9,7 @@ import { endpoint } from '../tables/links.ts';
 import type { Tables } from '../tables/tables.ts';
 import { isLinkLocal, parseIp } from '../wire/address.ts';
 import type { LinkOptions, Say } from './link-options.ts';
+import type { Outlet } from './outlet.ts';
 
 export const RECEIVE_BUFFER = 16 * 1024 * 1024;
 const SEND_BUFFER = 2 * 1024 * 1024;
@@ -49,6 +50,8 @@ export interface SocketHabits {
   readonly trains: boolean;
   /** Receive only at a link's own address, so that another VTEP of this host has the port at another. */
   readonly atLocal: boolean;
+  /** Where superframes leave whole. */
+  readonly outlet?: Outlet;
 }
 
 export class Sockets {
@@ -105,7 +108,8 @@ export class Sockets {
       const { fds, sourcePorts } = openSending(way);
       const trains = this.habits.trains && checksum && native().udpSegments(fds[0]) >= 0;
       const byDf = df === 'inherit';
-      const sockets = { sending: Int32Array.from(fds), envelopes: this.envelopes, trains, byDf };
+      const ways = this.habits.outlet?.ways.words;
+      const sockets = { sending: Int32Array.from(fds), envelopes: this.envelopes, trains, byDf, ways };
       for (const port of sourcePorts) this.tables.own.addPort(port);
       await this.engine.order(() => ({ kind: 'take sender', id, sockets }));
       return { id, key, fds, links: 0, sourcePorts };
@@ -129,6 +133,7 @@ export class Sockets {
       (ttl === 'inherit' ? INHERITS.ttl : 0) |
       (flowLabel === 'inherit' ? INHERITS.label : 0) |
       (df === 'inherit' ? INHERITS.df : 0);
+    this.habits.outlet?.cook(link, options, device);
     native().udpEnvelope(this.envelopes, link, source, device, fixed[0], fixed[1], fixed[2], inherits);
   }
 

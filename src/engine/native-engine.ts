@@ -29,6 +29,7 @@ export class NativeEngine implements Engine {
   readonly workers: number;
   /** Told when a link's TAP will never carry anything again, and why. */
   onLinkEnded: (link: number, why: string) => void = () => {};
+  onWaysWanted: () => void = () => {};
   private readonly crew: readonly Hand[];
   private readonly stopWord = new Int32Array(new SharedArrayBuffer(4));
   private readonly timer: NodeJS.Timeout;
@@ -38,6 +39,7 @@ export class NativeEngine implements Engine {
     this.workers = workers;
     const hear = (what: Report) => {
       if (what.kind === 'events') tables.events.ring();
+      else if (what.kind === 'ways wanted') this.onWaysWanted();
       else if (what.kind === 'link ended') this.onLinkEnded(what.link, what.why);
     };
     this.crew = Array.from({ length: workers }, (_, worker) => {

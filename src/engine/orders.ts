@@ -31,6 +31,8 @@ export type Report =
   | { kind: 'events' }
   /** So many orders, since it began, have been carried out. */
   | { kind: 'done'; orders: number }
+  /** Superframes could leave whole, if their ways were known (`tables/ways.ts`). */
+  | { kind: 'ways wanted' }
   /** The link's TAP will never carry anything again: why. */
   | { kind: 'link ended'; link: number; why: string }
   /** It carries nothing any more: why, unless it was told to. */

@@ -8,6 +8,7 @@ import { native } from '../io/native.ts';
 import { TapPort } from '../io/tap.ts';
 import { UdpReceiver, UdpSender } from '../io/udp-native.ts';
 import { Tables, type TablesMemory } from '../tables/tables.ts';
+import { Ways } from '../tables/ways.ts';
 import { BATCH, Carrier } from './carrier.ts';
 import type { Order, Report } from './orders.ts';
 import { Urgency } from './urgency.ts';
@@ -46,6 +47,7 @@ class DataPlaneWorker {
   private readonly senders: (UdpSender | undefined)[] = [];
   /** Links whose TAPs have something, and wait for the underlay. */
   private readonly paused: number[] = [];
+  private ways: Ways | undefined;
   private orders = 0;
 
   constructor(plan: WorkerPlan) {
@@ -87,6 +89,7 @@ class DataPlaneWorker {
     if (carrier.isBlocked) return this.pause(link);
     const frames = carrier.out(link, now);
     this.urgency.note(frames >= BATCH);
+    if (this.ways?.areWanted()) report({ kind: 'ways wanted' });
     if (frames === 0) this.checkEnd(link);
     if (carrier.isBlocked) this.addon.pollAdd(this.epoll, (carrier.udp as UdpSender).blockedFd, WRITABLE, 1);
   }
@@ -146,6 +149,7 @@ class DataPlaneWorker {
       const sender = new UdpSender(order.sockets, counts);
       sender.bind(tables.remotes.records);
       this.senders[order.id] = sender;
+      if (order.sockets.ways) this.ways ??= new Ways(order.sockets.ways);
     } else if (order.kind === 'leave sender') {
       const sender = this.senders[order.id];
       if (sender && this.carrier.drop(sender)) this.resume();

@@ -1,7 +1,7 @@
 /** Network interfaces of this namespace: what they are, and orders to change them, by rtnetlink. */
 
 import { formatMac, parseMac } from '../wire/address.ts';
-import { attribute, attributes, fixedPart, message, numberOf, textOf } from './netlink-message.ts';
+import { attribute, attributes, FAMILY, fixedPart, message, numberOf, textOf } from './netlink-message.ts';
 import { ask, FLAGS, KernelRefusal, succeeds, TYPE } from './rtnetlink.ts';
 
 export interface Device {
@@ -51,6 +51,7 @@ const ATTRIBUTE = {
   txqueuelen: 13,
   info: 18,
   alias: 20,
+  families: 26,
   group: 27,
   netns: 28,
   extent: 29,
@@ -58,6 +59,7 @@ const ATTRIBUTE = {
   otherName: 53,
 } as const;
 const INFO = { kind: 1, data: 2 } as const;
+const ADDRESSES = { mode: 8, none: 1 } as const;
 const TUN = { owner: 1, persistent: 6, multiQueue: 7, queues: 8 } as const;
 const FIXED = 16;
 const UP = 1;
@@ -142,6 +144,13 @@ export function changeDevice({ index, name }: DeviceId, change: DeviceChange): v
   const flags = up === undefined ? fixed(index) : fixed(index, up ? UP : 0, UP);
   const words = Object.entries(change).map(([key, value]) => `${key} ${value}`);
   ask(`${words.join(', ')} cannot be set on ${name}`, message(TYPE.newLink, FLAGS.ask, flags, ...parts));
+}
+
+/** It gets no IPv6 addresses by itself, where there is IPv6. */
+export function withoutAddresses({ index, name }: DeviceId): void {
+  const mode = attribute(FAMILY.ipv6, attribute(ADDRESSES.mode, Buffer.of(ADDRESSES.none)));
+  const request = message(TYPE.newLink, FLAGS.ask, fixed(index), attribute(ATTRIBUTE.families, mode));
+  succeeds(() => ask(`${name} cannot be left without addresses`, request));
 }
 
 export function macBytes(text: string): Buffer {

@@ -12,7 +12,7 @@ import { native, type WatchHandle } from './native.ts';
 import { dumpOfNeighbors, type Neighbor, readNeighbor } from './neighbors.ts';
 import { FAMILY, type Message, messages } from './netlink-message.ts';
 import { Remembered } from './remembered.ts';
-import { DUMP_INTERRUPTED, TYPE } from './rtnetlink.ts';
+import { DUMP_INTERRUPTED, PROTOCOL, TYPE } from './rtnetlink.ts';
 
 export interface HostListener {
   /** It is there, or something of it has changed: its MTU, MAC, name, whether it is up, ... */
@@ -55,7 +55,10 @@ export class HostWatch {
   private isClosed = false;
 
   constructor() {
-    this.fd = this.addon.netlinkOpen(Object.values(GROUP).reduce((all, each) => all | each));
+    this.fd = this.addon.netlinkOpen(
+      Object.values(GROUP).reduce((all, each) => all | each),
+      PROTOCOL.route,
+    );
     if (this.fd < 0) throw new Error(`rtnetlink cannot be opened (${getSystemErrorName(this.fd)})`);
     const bell = this.addon.watchStart(this.fd, () => this.drain());
     if (typeof bell === 'number') {

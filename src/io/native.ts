@@ -29,9 +29,12 @@ export interface Native {
     stats: Float64Array,
     trains: number,
     byDf: number,
+    ways: Int32Array | null,
   ): SenderHandle | number;
   releaseSender(sender: SenderHandle): number;
   tapOpen(name: string, oneOfSeveral: number): number;
+  /** `made` becomes the index of its device, and the descriptor of its program. */
+  outletOpen(made: Int32Array): number;
   tapSteer(fd: number, on: number): number;
   tapReceive(batch: BatchHandle, fd: number): number;
   tapOffload(fd: number, bits: number): number;
@@ -79,7 +82,9 @@ export interface Native {
   watchStart(fd: number, ring: () => void): WatchHandle | number;
   watchAgain(watch: WatchHandle): number;
   watchStop(watch: WatchHandle): number;
-  netlinkOpen(groups: number): number;
+  netlinkOpen(groups: number, protocol: number): number;
+  /** How many programs the control group of that path has for what leaves. */
+  cgroupPrograms(path: string): number;
   netlinkSend(fd: number, message: Uint8Array): number;
   netlinkReceive(fd: number, room: Uint8Array): number;
   /** Fills the user's id and those of its groups; how many groups. */

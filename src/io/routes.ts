@@ -19,6 +19,10 @@ import { ask, FLAGS, KernelRefusal, TYPE } from './rtnetlink.ts';
 export interface Route {
   readonly source?: string;
   readonly dev?: string;
+  /** Of that interface. */
+  readonly index?: number;
+  /** To one other host, and with no header of a further tunnel before its packets. */
+  readonly isPlain?: boolean;
   /** None: the remote is on the interface's own link. */
   readonly via?: string;
   readonly mtu?: number;
@@ -46,6 +50,7 @@ const ATTRIBUTE = {
   metrics: 8,
   table: 15,
   via: 18,
+  encapsulation: 22,
 } as const;
 const METRIC_MTU = 2;
 const FIXED = 12;
@@ -90,7 +95,7 @@ function fixed({
 }
 
 /** Undefined: there is none. `dev`: only by this interface. */
-export function findRoute(remote: string, dev?: string): Route | undefined {
+export function findRoute(remote: string, dev?: string | number): Route | undefined {
   const out = dev === undefined ? undefined : findDevice(dev);
   const ip = parseIp(remote);
   if (!ip || (dev !== undefined && !out)) return undefined;
@@ -113,6 +118,8 @@ function readRoute(body: Buffer): Route {
   return {
     source: textOfIp(found.get(ATTRIBUTE.source)),
     dev: leaves?.name,
+    index: leaves?.index,
+    isPlain: body[7] === UNICAST && !found.has(ATTRIBUTE.encapsulation),
     via: gatewayOf(found),
     mtu: mtu && Math.min(mtu, MTU_MOST),
   };

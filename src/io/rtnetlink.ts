@@ -1,11 +1,13 @@
 /**
- * Requests to the kernel's rtnetlink, answered at once: it carries a request out while it is being sent, so all of
+ * Requests to the kernel by netlink, mostly rtnetlink, answered at once: it carries a request out while it is being sent, so all of
  * the answer can be read as soon as `netlinkSend` returns, and nobody has to wait.
  */
 
 import { getSystemErrorMap, getSystemErrorName } from 'node:util';
 import { native } from './native.ts';
 import { attributes, type Message, messages, setSequence, textOf } from './netlink-message.ts';
+
+export const PROTOCOL = { route: 0, ipsec: 6, packetFilter: 12 } as const;
 
 export const TYPE = {
   error: 2,
@@ -22,6 +24,7 @@ export const TYPE = {
   newNeigh: 28,
   delNeigh: 29,
   getNeigh: 30,
+  getRule: 34,
 } as const;
 
 /** An order is acknowledged, a question too, after its answer; a dump ends by `done`. */
@@ -49,13 +52,14 @@ export class KernelRefusal extends Error {
   }
 }
 
-let fd: number | undefined;
+/** By protocol. */
+const sockets = new Map<number, number>();
 let sequence = 0;
-let room: Buffer;
+let room: Buffer | undefined;
 
 /** The bodies that the kernel answers with. `what`: how a refusal's sentence begins, `mtu 9 cannot be set on vx0`. */
-export function ask(what: string, request: Buffer): Buffer[] {
-  fd ??= open();
+export function ask(what: string, request: Buffer, protocol: number = PROTOCOL.route): Buffer[] {
+  const fd = sockets.get(protocol) ?? open(what, protocol);
   for (let tries = 0; ; tries++) {
     setSequence(request, ++sequence);
     const sent = native().netlinkSend(fd, request);
@@ -76,14 +80,15 @@ export function succeeds(order: () => void): boolean {
   }
 }
 
-function open(): number {
-  const opened = native().netlinkOpen(0);
-  if (opened < 0) throw new Error(`rtnetlink cannot be opened (${getSystemErrorName(opened)})`);
-  room = Buffer.alloc(1 << 18);
+function open(what: string, protocol: number): number {
+  const opened = native().netlinkOpen(0, protocol);
+  if (opened < 0) throw new KernelRefusal(what, opened, 'netlink cannot be opened');
+  sockets.set(protocol, opened);
   return opened;
 }
 
 function readAnswer(what: string, from: number): { bodies: Buffer[]; isWhole: boolean } {
+  room ??= Buffer.alloc(1 << 18);
   const bodies: Buffer[] = [];
   let isWhole = true;
   for (;;) {

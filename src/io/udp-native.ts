@@ -42,6 +42,8 @@ export interface SenderSockets {
   readonly trains: boolean;
   /** Twice as many sockets: those behind set DF, for frames whose inner packet has it. */
   readonly byDf?: boolean;
+  /** Of superframes that leave whole (`tables/ways.ts`). */
+  readonly ways?: Int32Array;
 }
 
 export class UdpSender implements UnderlayTransmitter {
@@ -59,9 +61,9 @@ export class UdpSender implements UnderlayTransmitter {
   }
 
   bind(records: Int32Array): void {
-    const { sending, envelopes, trains, byDf } = this.sockets;
+    const { sending, envelopes, trains, byDf, ways = null } = this.sockets;
     const { addon, status, counts } = this;
-    const habits = [trains ? 1 : 0, byDf ? 1 : 0] as const;
+    const habits = [trains ? 1 : 0, byDf ? 1 : 0, ways] as const;
     const sender = addon.bindSender(sending, records, envelopes, status, counts, ...habits);
     if (typeof sender === 'number') throw new Error('there is no memory for the sending sockets');
     this.sender = sender;

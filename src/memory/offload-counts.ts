@@ -9,6 +9,7 @@ export const OFFLOADS = {
   'merged-frames': 'frames that went into them',
   superframes: 'frames larger than the MTU that a peer handed over whole',
   'checksum-left': 'frames whose checksum a peer left to be finished',
+  whole: 'superframes that left whole (tnl)',
 } as const;
 
 export type OffloadName = keyof typeof OFFLOADS;

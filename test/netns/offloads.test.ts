@@ -10,7 +10,7 @@ import { VtepProcess } from '../support/vtep-process.ts';
 
 /** What the kernel says that it leaves to the TAP's owner. */
 const FEATURES = { csum: 'tx-checksumming', tso: 'tcp-segmentation-offload', uso: 'tx-udp-segmentation' };
-const ALL = ['csum', 'tso', 'uso', 'gso', 'gro', 'lro'];
+const ALL = ['csum', 'tso', 'uso', 'gso', 'gro', 'lro', 'tnl'];
 
 describe('offloads', () => {
   const lab = new Lab();
@@ -32,12 +32,13 @@ describe('offloads', () => {
   it.each([
     ['auto', ALL],
     ['off', []],
-    ['nocsum', ['gso', 'gro', 'lro']],
-    ['notso', ['csum', 'uso', 'gso', 'gro', 'lro']],
-    ['nouso', ['csum', 'tso', 'gso', 'gro', 'lro']],
-    ['nogso', ['csum', 'tso', 'uso', 'gro', 'lro']],
-    ['nogro', ['csum', 'tso', 'uso', 'gso', 'lro']],
-    ['nolro', ['csum', 'tso', 'uso', 'gso', 'gro']],
+    ['nocsum', ['gso', 'gro', 'lro', 'tnl']],
+    ['notso', ['csum', 'uso', 'gso', 'gro', 'lro', 'tnl']],
+    ['nouso', ['csum', 'tso', 'gso', 'gro', 'lro', 'tnl']],
+    ['nogso', ['csum', 'tso', 'uso', 'gro', 'lro', 'tnl']],
+    ['nogro', ['csum', 'tso', 'uso', 'gso', 'lro', 'tnl']],
+    ['nolro', ['csum', 'tso', 'uso', 'gso', 'gro', 'tnl']],
+    ['notnl', ['csum', 'tso', 'uso', 'gso', 'gro', 'lro']],
     ['tso', ['csum', 'tso']],
   ])('--offload %s', async (word, inForce) => {
     for (const [host, own, other] of [
@@ -63,6 +64,7 @@ describe('offloads', () => {
     expect(got).toBe(sent);
     const used = async (vtep: VtepProcess, counter: string) => (await vtep.counter(counter)) > 0;
     expect(await used(sends, 'trains')).toBe(inForce.includes('gso'));
+    expect(await used(sends, 'whole')).toBe(inForce.includes('tso') && inForce.includes('tnl'));
     // the kernel may put single datagrams together as well, or not
     const wholeTrains = inForce.includes('gso') && inForce.includes('gro');
     if (wholeTrains || !inForce.includes('gro'))
@@ -77,7 +79,7 @@ describe('offloads', () => {
     const vtep = await VtepProcess.start(a, 'vx0 id 42 remote 192.0.2.2 up noudpcsum');
     const { stderr } = await vtep.stop();
     expect(stderr).toContain(
-      'vtep: offloads: csum, tso, uso, gro, lro; no gso: a train needs checksums (noudpcsum)\n',
+      'vtep: offloads: csum, tso, uso, gro, lro, tnl; no gso: a train needs checksums (noudpcsum)\n',
     );
   });
 });

@@ -123,7 +123,7 @@ describe('the words', () => {
     ['vx0 id 42 address 10.0.0.1/24/7', 'address "10.0.0.1/24/7" is neither'],
     [
       'vx0 id 42 --offload on',
-      '--offload "on" is not known; it takes auto, off, some of csum,tso,uso,gso,gro,lro',
+      '--offload "on" is not known; it takes auto, off, some of csum,tso,uso,gso,gro,lro,tnl',
     ],
     ['vx0 id 42 --offload gso,nolro', '--offload "gso,nolro" is not known'],
     ['vx0 id 42 --nice 20', '--nice "20" is not a whole number from -20 to 19'],
