@@ -156,6 +156,9 @@ for link in json.load(sys.stdin):
       'ip link add 日本日本日本 type vxlan id 3 dstport 0',
       'ip link add vx%d type vxlan id 4 dstport 0',
       'ip link add type vxlan id 5 dstport 0',
+      'ip link add name vx8 name vx9 type vxlan id 6 dstport 0',
+      'ip link add dev vx8 name vx9 type vxlan id 6 dstport 0',
+      'ip link add vx8 vx9 type vxlan id 6 dstport 0',
       'ip link add type bridge',
       'ip -o link show | cut -d: -f 2',
       'for i in abcdefghijklmno 日本日本日 vx1 vxlan0 bridge0; do ip link del $i; done',
@@ -239,7 +242,11 @@ for link in json.load(sys.stdin):
   it('knows a link by its new name, and in another namespace', () =>
     expectSame(
       'ip link set vx0 down',
-      'ip link set vx0 name vx9',
+      'ip link set vx0 vx9 type vxlan ageing 70',
+      'ip link set vx0 mtu 1300 type vxlan ageing 70',
+      'ip link set vx0 name vx8 txqueuelen 70 type vxlan ageing 70',
+      'ip -d link show vx8 | grep -o "qlen [0-9]*\\|ageing [0-9]*"',
+      'ip link set vx8 name vx9',
       'bridge fdb append 00:00:00:00:00:00 dev vx9 dst 192.0.2.5',
       'bridge fdb show dev vx9 | grep 192.0.2.5',
       'bridge fdb show dev vx0',

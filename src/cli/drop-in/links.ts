@@ -123,12 +123,17 @@ function setGeneral({ ip, netns }: Where, name: string, general: readonly string
   return real.run(ip, [...inNamespace(netns), 'link', 'set', 'dev', name, ...words]);
 }
 
-export async function change(where: Where, { name, general, vxlan }: Of<'change'>): Promise<number> {
+export async function change(where: Where, { name, newName, general, vxlan }: Of<'change'>): Promise<number> {
   if (name === undefined) return HAND_OVER;
   return withOurs(where, name, async (daemon) => {
+    if (general.includes('mtu'))
+      throw new Refusal('EOPNOTSUPP', 'the kernel changes no mtu with `type vxlan`');
     const args = changesOf(argsOf(name, vxlan, false), await daemon.link(name));
     await withDevice(where, args, () => daemon.ask('link set', args));
-    return setGeneral(where, name, general);
+    const words = [...inNamespace(where.netns), 'link', 'set', 'dev', name, 'name', newName ?? name];
+    return (
+      (newName && (await renameBy(where, words, newName))) || setGeneral(where, newName ?? name, general)
+    );
   });
 }
 
@@ -139,19 +144,21 @@ export async function remove(where: Where, { name }: Of<'delete'>): Promise<numb
   });
 }
 
-/** Renames by the real tool, and waits until the daemon knows the new name. */
 export async function rename(
   where: Where,
   words: readonly string[],
   { name, newName }: Of<'rename'>,
 ): Promise<number> {
-  return withOurs(where, name, async () => {
-    const status = real.run(where.ip, words);
-    const until = Date.now() + PATIENCE_MS;
-    const isKnown = async () => (await withOurs(where, newName, async () => 0)) === 0;
-    while (status === 0 && Date.now() < until && !(await isKnown())) await pause(2);
-    return status;
-  });
+  return withOurs(where, name, () => renameBy(where, words, newName));
+}
+
+/** By the real tool; waits until the daemon knows the new name. */
+async function renameBy(where: Where, words: readonly string[], newName: string): Promise<number> {
+  const status = real.run(where.ip, words);
+  const until = Date.now() + PATIENCE_MS;
+  const isKnown = async () => (await withOurs(where, newName, async () => 0)) === 0;
+  while (status === 0 && Date.now() < until && !(await isKnown())) await pause(2);
+  return status;
 }
 
 export async function refuse(where: Pick<Where, 'netns'>, { dev, why }: Of<'refused'>): Promise<number> {

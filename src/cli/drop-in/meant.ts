@@ -12,7 +12,7 @@ export type Meant =
   | { kind: 'real' }
   /** What is said of any device, and what of vxlan. */
   | { kind: 'add'; name?: string; general: string[]; vxlan: string[] }
-  | { kind: 'change'; name?: string; general: string[]; vxlan: string[] }
+  | { kind: 'change'; name?: string; newName?: string; general: string[]; vxlan: string[] }
   | { kind: 'delete'; name: string }
   /** By the real tool, and the next line may count on the new name. */
   | { kind: 'rename'; name: string; newName: string }
@@ -76,31 +76,35 @@ function after(words: readonly string[], ...keys: string[]): string | undefined 
   return at < 0 ? undefined : words[at + 1];
 }
 
-/** What stands before `type`: the name, and the rest as it stands. */
+/** What stands before `type`: the name, a new one, and the rest as it stands. Undefined: there are more names. */
 function beforeType(
   words: readonly string[],
   isNew: boolean,
-): { name?: string; newName?: string; general: string[] } {
-  let name: string | undefined;
-  let newName: string | undefined;
+): { name?: string; newName?: string; general: string[] } | undefined {
+  const names: string[] = [];
+  const newNames: string[] = [];
   const general: string[] = [];
   for (let at = 0; at < words.length; at++) {
     const word = words[at];
     if (ALONE.test(word)) general.push(word);
-    else if (word === 'name') newName = words[++at];
+    else if (word === 'name') newNames.push(words[++at]);
     else if (VALUED.test(word) && at + 1 < words.length) general.push(word, words[++at]);
-    else name = word === 'dev' ? words[++at] : word;
+    else names.push(word === 'dev' ? words[++at] : word);
   }
-  return isNew ? { name: newName ?? name, general } : { name, newName, general };
+  const [name, ...more] = isNew ? [...newNames, ...names] : names;
+  if (more.length > 0 || newNames.length > 1) return undefined;
+  return { name, newName: isNew ? undefined : newNames[0], general };
 }
 
 function linkChanged({ verb, rest }: CommandLine): Meant {
   const type = rest.indexOf('type');
   const isNew = verb === 'add' || verb === 'replace'; // the kernel replaces none that is there
-  const { name, newName, general } = beforeType(type < 0 ? rest : rest.slice(0, type), isNew);
+  const before = beforeType(type < 0 ? rest : rest.slice(0, type), isNew);
+  if (!before) return REAL; // which refuses it
   if (type >= 0 && rest[type + 1] === 'vxlan') {
-    return { kind: isNew ? 'add' : 'change', name, general, vxlan: rest.slice(type + 2) };
+    return { kind: isNew ? 'add' : 'change', ...before, vxlan: rest.slice(type + 2) };
   }
+  const { name, newName } = before;
   return name !== undefined && newName !== undefined && type < 0 ? { kind: 'rename', name, newName } : REAL;
 }
 
