@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { linkWords } from '../../src/cli/print-link.ts';
 import { datagram } from '../support/datagrams.ts';
 import { ATTRIBUTES, type Attribute, LINK_DIFFERENCES } from '../support/differences.ts';
-import { Lab } from '../support/netns.ts';
+import { type Host, Lab } from '../support/netns.ts';
 import { AS_THE_KERNEL, REMOTES, SideBySide } from '../support/side-by-side.ts';
 import { waitFor } from '../support/wait-for.ts';
 
@@ -149,6 +149,25 @@ const SHOWN: Record<keyof typeof LINK_DIFFERENCES, () => Promise<[ours: unknown,
       Number(await twins.theirs.host.run('cat', '/sys/class/net/vx0/mtu')),
     ];
   },
+  async largerMtu() {
+    await twins.make(`remote ${FIRST} dev eth0`);
+    const set = async ({ host }: { host: Host }) =>
+      host.run('ip', 'link', 'set', 'vx0', 'mtu', '1451').catch(({ stderr }) => stderr);
+    return [await set(twins.ours), await set(twins.theirs)];
+  },
+  async deviceGone() {
+    await twins.unmake();
+    const said: string[] = [];
+    for (const side of [twins.ours, twins.theirs]) {
+      const cable = 'link add eth9 type veth peer name end9';
+      side.host.ip(cable);
+      expect(await side.say('link add vx0 type vxlan id 42 dstport 4789 dev eth9')).toBe('');
+      side.host.ip('link del eth9', cable);
+      said.push(await side.say('link set vx0 type vxlan dev eth9'));
+      side.host.ip('link del eth9');
+    }
+    return [said[0], said[1]];
+  },
   async occupiedPort() {
     await twins.unmake();
     const said: string[][] = [];
@@ -220,6 +239,8 @@ const EXPECTED: Record<keyof typeof LINK_DIFFERENCES, [ours: unknown, theirs: un
   dontFragment: [true, false],
   reservedBits: [1, 0],
   mtu: [1450, 1500],
+  largerMtu: ['', expect.stringContaining('Invalid argument')],
+  deviceGone: ['', expect.stringContaining('Cannot find device "vx0"')],
   occupiedPort: [['EADDRINUSE'], ['', 'EADDRINUSE']],
   trunkFamily: [['0.0.0.0'], ['0.0.0.0', '[::]']],
   ownHost: [0, 1],

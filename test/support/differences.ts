@@ -83,6 +83,18 @@ export const LINK_DIFFERENCES = {
     ours: 'that of the route to the remote, less 50 (IPv4) or 70 (IPv6)',
     reason: 'what is larger would not arrive',
   },
+  largerMtu: {
+    when: '`ip link set NAME mtu` above what `dev` carries',
+    kernel: 'EINVAL',
+    ours: 'is taken, and senders of what does not fit are told',
+    reason: 'the MTU of a TAP is a matter between `ip` and the kernel',
+  },
+  deviceGone: {
+    when: '`dev` is deleted',
+    kernel: 'the link goes with it',
+    ours: 'it stays, and `link set NAME dev DEV` names another',
+    reason: 'its entries and addresses are not lost with a cable',
+  },
   occupiedPort: {
     when: 'a UDP port that another program has',
     kernel: 'the link is made, and EADDRINUSE is for who sets it up',
