@@ -4,6 +4,7 @@
  *   a [ vx0 10.0.0.1 fd00::1 ] eth0 ──── eth0 [ vx0 10.0.0.2 fd00::2 of the kernel, or ours ] b
  *     [ vtep-out0 ]
  */
+import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Capture } from '../support/capture.ts';
 import { type Host, Lab, WIRE } from '../support/netns.ts';
@@ -219,6 +220,35 @@ describe('the device', () => {
   );
 });
 
+/** Python: a process in a control group of its own with a program that lets all pass, until our input ends. */
+const IN_A_GROUP = `
+import ctypes, os, struct, subprocess, sys, tempfile
+pid = sys.argv[1]
+tree = tempfile.mkdtemp()
+subprocess.run(["mount", "-t", "cgroup2", "none", tree], check=True)
+libc = ctypes.CDLL(None, use_errno=True)
+BPF = {"x86_64": 321, "aarch64": 280}[os.uname().machine]
+
+def bpf(command, attributes):
+    room = ctypes.create_string_buffer(attributes.ljust(128, b"\\0"), 128)
+    result = libc.syscall(BPF, command, room, 128)
+    if result < 0:
+        raise OSError(ctypes.get_errno(), f"bpf {command}")
+    return result
+
+passes = ctypes.create_string_buffer(struct.pack("<BBhi", 0xb7, 0, 0, 1) + struct.pack("<BBhi", 0x95, 0, 0, 0))
+license = ctypes.create_string_buffer(b"Apache-2.0")
+program = bpf(5, struct.pack("<IIQQ", 8, 2, ctypes.addressof(passes), ctypes.addressof(license)))
+group = os.path.join(tree, "vtep-test-" + pid)
+os.mkdir(group)
+bpf(8, struct.pack("<IIII", os.open(group, os.O_RDONLY), program, 1, 2))  # leaving, beside others
+open(group + "/cgroup.procs", "w").write(pid)
+print("in it", flush=True)
+sys.stdin.read()
+open(tree + "/cgroup.procs", "w").write(pid)
+os.rmdir(group)
+`;
+
 describe('where the host has something to say to what its programs send', () => {
   const lab = new Lab();
   let tunnel: Tunnel;
@@ -252,6 +282,33 @@ describe('where the host has something to say to what its programs send', () => 
     const [sent, got] = await moved;
     expect(got).toBe(sent);
     expect(vtep.stderr).toContain(`superframes leave in pieces: ${why}\n`);
+  });
+
+  it('there are programs of the control group', async () => {
+    const { a, vteps } = tunnel;
+    const [vtep] = vteps;
+    const group = a.spawn('unshare', '--mount', '/usr/bin/python3', '-c', IN_A_GROUP, `${vtep.pid}`);
+    let said = '';
+    group.stdout?.on('data', (chunk) => {
+      said += chunk;
+    });
+    await waitFor(() => said.includes('in it'), 'a group with a program');
+    const move = {
+      from: a,
+      to: tunnel.b,
+      address: '10.0.0.2',
+      protocol: 'tcp',
+      size: 20 * MEGABYTE,
+    } as const;
+    const whole = await vtep.counter('whole');
+    await transfer(move);
+    expect(await vtep.counter('whole')).toBe(whole);
+    expect(vtep.stderr).toContain('superframes leave in pieces: there are programs of the control group\n');
+    const left = once(group, 'close');
+    group.stdin?.end();
+    await left;
+    await transfer(move);
+    expect(await vtep.counter('whole')).toBeGreaterThan(whole);
   });
 
   it('is told at the start', async () => {
