@@ -134,7 +134,7 @@ static bool put_superframe(struct sender *s, struct batch *b, int o, uint8_t *by
   if (s->messages > 0) return false;
   int refusal = leave_whole(s, b, item, bytes, cut);
   if (refusal < 0) {
-    s->pieces = refusal == -EAGAIN ? BACK_PRESSURE : SINGLY;
+    s->pieces = refusal == -EAGAIN ? BACK_PRESSURE : SINGLY; /* else its device has gone */
     return add_superframe(s, b, o, bytes, cut);
   }
   s->stats[STAT_WHOLE]++;

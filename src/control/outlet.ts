@@ -6,7 +6,7 @@
 
 import { release } from 'node:os';
 import { getSystemErrorName } from 'node:util';
-import { changeDevice, findDevice, withoutAddresses } from '../io/devices.ts';
+import { changeDevice, type Device, findDevice, withoutAddresses } from '../io/devices.ts';
 import { EVERY_DEVICE, type HostWatch } from '../io/host-watch.ts';
 import { native } from '../io/native.ts';
 import { findPolicy } from '../io/policies.ts';
@@ -37,7 +37,9 @@ export class Outlet {
   /** What it is shut for. */
   private obstacle: string | undefined;
   private isImpossible = !isSince(LINUX);
-  private fds: readonly number[] = [];
+  private made: { readonly index: number; readonly fd: number } | undefined;
+  /** All that there ever were: a worker may still write to one whose device has gone. */
+  private readonly fds: number[] = [];
   private timer: NodeJS.Timeout | undefined;
 
   constructor(remotes: Remotes, watch: HostWatch, say: Say) {
@@ -46,13 +48,11 @@ export class Outlet {
     this.ways = new Ways(Ways.allocate(remotes.capacity));
     this.obstacle = this.isImpossible ? NONE_HERE : findPolicy();
     const forget = () => this.ways.forget();
-    const listener = {
-      routes: forget,
-      device: forget,
-      deviceGone: forget,
-      address: forget,
-      addressGone: forget,
+    const deviceGone = ({ index }: Device) => {
+      if (index === this.made?.index) this.made = undefined; // by hand: another is made
+      forget();
     };
+    const listener = { routes: forget, device: forget, deviceGone, address: forget, addressGone: forget };
     watch.follow(EVERY_DEVICE, listener);
     this.stopListening = () => watch.unfollow(EVERY_DEVICE, listener);
   }
@@ -73,7 +73,7 @@ export class Outlet {
     const { ways, remotes } = this;
     if (this.isImpossible) return;
     this.timer ??= setInterval(() => this.look(), LOOK_MS).unref();
-    if (ways.outlet === CLOSED) this.settle();
+    if (ways.outlet === CLOSED || !this.made) this.settle();
     if (ways.outlet === CLOSED) return;
     ways.hear();
     for (const remote of remotes.all()) {
@@ -107,7 +107,7 @@ export class Outlet {
   private settle(): void {
     const { ways, obstacle } = this;
     this.obstacle = findPolicy() ?? this.open();
-    ways.outlet = this.obstacle === undefined ? this.fds[0] : CLOSED;
+    ways.outlet = this.obstacle === undefined && this.made ? this.made.fd : CLOSED;
     if (this.obstacle === obstacle) return;
     ways.forget(); // so that they are wanted, and this is looked at, again
     const how = this.obstacle === undefined ? 'whole' : `in pieces: ${this.obstacle}`;
@@ -116,13 +116,14 @@ export class Outlet {
 
   /** Or a sentence: why it cannot be had. */
   private open(): string | undefined {
-    if (this.fds.length > 0) return undefined;
+    if (this.made) return undefined;
     const made = new Int32Array(2);
     const fd = native().outletOpen(made);
     const device = fd < 0 ? undefined : findDevice(made[0]);
     this.isImpossible = device === undefined;
     if (!device) return whyNot(getSystemErrorName(fd));
-    this.fds = [fd, made[1]];
+    this.fds.push(fd, made[1]);
+    this.made = { index: device.index, fd };
     withoutAddresses(device);
     changeDevice(device, { up: true });
     return undefined;
