@@ -4,8 +4,9 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { NoDaemon } from '../../control/client.ts';
 import type { LinkArgs } from '../../control/protocol.ts';
 import { Refusal } from '../../control/refusal.ts';
-import { UsageError } from '../grammar.ts';
-import { checkNew, LINK_GRAMMAR } from '../link-words.ts';
+import { Grammar, UsageError } from '../grammar.ts';
+import { checkNew } from '../link-words.ts';
+import { VXLAN_WORDS } from '../vxlan-words.ts';
 import { Daemon } from './daemon.ts';
 import { Here } from './here.ts';
 import { changesOf, checkFamily, checkWords, Misspoken } from './kernel-link.ts';
@@ -32,9 +33,12 @@ export interface Where {
   netns?: string;
 }
 
+/** What `ip link` takes behind `type vxlan`; the interface's own words stand before it. */
+const GRAMMAR = new Grammar(VXLAN_WORDS);
+
 function argsOf(name: string, given: readonly string[], isNew: boolean): LinkArgs {
   const reading = { args: { name } as LinkArgs, typed: true, running: false };
-  const { args } = LINK_GRAMMAR.read(given.map(ofIproute2), reading, (word) => {
+  const { args } = GRAMMAR.read(given.map(ofIproute2), reading, (word) => {
     throw new Misspoken(`vxlan: unknown command "${word}"?`);
   });
   checkWords(args, isNew);
@@ -128,6 +132,7 @@ export async function change(where: Where, { name, newName, general, vxlan }: Of
   return withOurs(where, name, async (daemon) => {
     if (general.includes('mtu'))
       throw new Refusal('EOPNOTSUPP', 'the kernel changes no mtu with `type vxlan`');
+    if (vxlan.length === 0) throw new Refusal('EINVAL', `nothing is said of what ${name} should be`);
     const args = changesOf(argsOf(name, vxlan, false), await daemon.link(name));
     await withDevice(where, args, () => daemon.ask('link set', args));
     const words = [...inNamespace(where.netns), 'link', 'set', 'dev', name, 'name', newName ?? name];

@@ -4,7 +4,7 @@
  */
 
 import { statSync } from 'node:fs';
-import { join } from 'node:path';
+import { resolve } from 'node:path';
 import { NoDaemon } from '../../control/client.ts';
 import { Refusal } from '../../control/refusal.ts';
 import { RefusedWord, UsageError } from '../grammar.ts';
@@ -57,6 +57,8 @@ function complain(error: Error, { tool }: CommandLine): number {
 }
 
 async function doWhatIsMeant(line: CommandLine, real: string, words: readonly string[]): Promise<number> {
+  // the real tool says so
+  if (line.netns !== undefined && !isNamespace(line.netns)) return HAND_OVER;
   const what = meant(line);
   const where = { ip: real, netns: line.netns };
   switch (what.kind) {
@@ -89,6 +91,10 @@ async function doWhatIsMeant(line: CommandLine, real: string, words: readonly st
   }
 }
 
+function isNamespace(name: string): boolean {
+  return name !== '' && statSync(resolve('/run/netns', name), { throwIfNoEntry: false }) !== undefined;
+}
+
 /** Kernel links go with their namespace; a daemon that is alone in one would hold it for ever. */
 async function deleteNamespaces(
   ip: string,
@@ -97,7 +103,7 @@ async function deleteNamespaces(
 ): Promise<number> {
   const daemons: Daemon[] = [];
   for (const name of names) {
-    if (!statSync(join('/run/netns', name), { throwIfNoEntry: false })) continue;
+    if (!isNamespace(name)) continue;
     const pids = capture(ip, ['netns', 'pids', name]).out.trim().split('\n');
     const daemon = pids.length === 1 ? await Daemon.find(name) : undefined;
     if (daemon) daemons.push(daemon);
