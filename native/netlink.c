@@ -2,7 +2,12 @@
 #define _GNU_SOURCE
 #include "addon.h"
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/if_tun.h>
 #include <linux/netlink.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -19,20 +24,41 @@ static void set_options(int fd) {
   setsockopt(fd, SOL_NETLINK, NETLINK_GET_STRICT_CHK, &on, sizeof on);
 }
 
+static int open_socket(uint32_t groups, int protocol) {
+  int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol);
+  if (fd < 0) return -errno;
+  set_options(fd);
+  struct sockaddr_nl name = {.nl_family = AF_NETLINK, .nl_groups = groups};
+  if (bind(fd, (struct sockaddr *)&name, sizeof name) != 0) {
+    int error = errno;
+    close(fd);
+    return -error;
+  }
+  return fd;
+}
+
 /* netlinkOpen(groups, protocol): fd or -errno */
 static napi_value netlink_open(napi_env env, napi_callback_info info) {
   napi_value argv[2];
   arguments(env, info, 2, argv);
-  int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, int_arg(env, argv[1]));
-  if (fd < 0) return answer(env, -errno);
-  set_options(fd);
-  struct sockaddr_nl name = {.nl_family = AF_NETLINK, .nl_groups = (uint32_t)int_arg(env, argv[0])};
-  if (bind(fd, (struct sockaddr *)&name, sizeof name) != 0) {
-    int error = errno;
-    close(fd);
-    return answer(env, -error);
+  return answer(env, open_socket((uint32_t)int_arg(env, argv[0]), int_arg(env, argv[1])));
+}
+
+/* netlinkOpenAt(fd of a TAP): one in the network namespace that the TAP is in now, or -errno */
+static napi_value netlink_open_at(napi_env env, napi_callback_info info) {
+  napi_value argv[1];
+  arguments(env, info, 1, argv);
+  int there = ioctl(int_arg(env, argv[0]), TUNGETDEVNETNS, 0UL);
+  if (there < 0) return answer(env, -errno);
+  int here = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+  int result = here >= 0 && setns(there, CLONE_NEWNET) == 0 ? 0 : -errno;
+  if (result == 0) {
+    result = open_socket(0, NETLINK_ROUTE);
+    if (setns(here, CLONE_NEWNET) != 0) abort(); /* nothing that this thread did from now on would be where it belongs */
   }
-  return answer(env, fd);
+  if (here >= 0) close(here);
+  close(there);
+  return answer(env, result);
 }
 
 /* netlinkSend(fd, bytes): bytes sent or -errno */
@@ -57,6 +83,6 @@ static napi_value netlink_receive(napi_env env, napi_callback_info info) {
 }
 
 void netlink_exports(napi_env env, napi_value exports) {
-  static const struct export list[] = {{"netlinkOpen", netlink_open}, {"netlinkSend", netlink_send}, {"netlinkReceive", netlink_receive}};
+  static const struct export list[] = {{"netlinkOpen", netlink_open}, {"netlinkOpenAt", netlink_open_at}, {"netlinkSend", netlink_send}, {"netlinkReceive", netlink_receive}};
   EXPORT_ALL(env, exports, list);
 }

@@ -2,7 +2,6 @@
 
 import { type Device, findDevice } from '../io/devices.ts';
 import { native } from '../io/native.ts';
-import { ownNamespace, placeOfTap, type TapPlace } from '../io/tap-place.ts';
 import type { CounterName } from '../tables/counters.ts';
 import type { Dataplane } from './dataplane.ts';
 import { changeRemotes } from './default-remotes.ts';
@@ -18,6 +17,7 @@ import { keepUp, type Site, settle, survey } from './site.ts';
 import { hasChecksum, type Sending } from './sockets.ts';
 import { Trunk } from './trunk.ts';
 import { type Undo, undoAll } from './undo.ts';
+import { Whereabouts } from './whereabouts.ts';
 
 /** Where its datagrams come in and what they leave by, and how both are given back. */
 interface Ways {
@@ -44,6 +44,7 @@ export class CarriedLink {
   private readonly path: PathWatch;
   private ways: Ways;
   private isReadWhole = false;
+  readonly where: Whereabouts;
   private isClosed = false;
 
   private constructor(made: Parts, plane: Dataplane, queues: readonly number[], undo: Undo) {
@@ -58,11 +59,13 @@ export class CarriedLink {
     this.plane = plane;
     this.queues = queues;
     this.undo = undo;
+    this.where = new Whereabouts(queues[0], made.ifindex);
     const listener = {
       device: ({ up, promiscuous }: Device) => {
         this.follow(up);
         this.followReader(promiscuous);
       },
+      deviceGone: () => this.where.deviceGone(),
     };
     plane.host.watch.follow(this.ifindex, listener);
     undo.push(() => plane.host.watch.unfollow(this.ifindex, listener));
@@ -70,6 +73,7 @@ export class CarriedLink {
     this.path = new PathWatch(made.link, plane.tables, plane.host);
     this.path.ask(made.options);
     undo.push(plane.everySecond(() => this.path.look(this.options)));
+    undo.push(plane.everySecond(() => this.where.look(plane.host.watch, this.name)));
   }
 
   /** Opens its TAP too. */
@@ -110,15 +114,9 @@ export class CarriedLink {
     this.options = { ...this.options, name };
   }
 
-  /** Where its TAP was moved to; undefined: it is in our namespace, or gone. */
-  get moved(): TapPlace | undefined {
-    const place = placeOfTap(this.queues[0]);
-    return place && place.netns !== ownNamespace() ? place : undefined;
-  }
-
   /** Of its TAP, as it is now. */
   get state(): { mtu: number; mac: string; up: boolean } {
-    return findDevice(this.ifindex) ?? { mtu: this.mtu, mac: '', up: false };
+    return this.where.device ?? { mtu: this.mtu, mac: '', up: false };
   }
 
   /** By name; of a trunk those of all its VNIs together. */
@@ -146,7 +144,12 @@ export class CarriedLink {
       const ways = await takeWays(plane, to, site, report);
       undo.push(() => undoAll(ways.undo));
       ways.membership?.follow(this.state.up);
-      keepUp(this, said, this.options.addresses, undo);
+      keepUp(
+        { tap: this.where.moved ? undefined : this.where.device, isMade: this.isMade },
+        said,
+        this.options.addresses,
+        undo,
+      );
       undo.push(() => plane.sockets.cook(link.index, this.options, survey(this.options).device?.index ?? 0));
       plane.sockets.cook(link.index, to, site.device?.index ?? 0);
       const isTrunk = to.vni === NO_VNI;

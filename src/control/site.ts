@@ -81,15 +81,14 @@ export function settle(
 
 /** What was said of the TAP now, in `said`; the rest stays as it is, whoever made it so. */
 export function keepUp(
-  { ifindex, isMade }: { ifindex: number; isMade: boolean },
+  { tap: own, isMade }: { tap: Device | undefined; isMade: boolean },
   said: LinkArgs,
   before: readonly string[],
   undo: Undo,
 ): void {
-  const own = findDevice(ifindex);
   if (!own) return; // it was moved to another namespace
   const set = (to: DeviceChange, was: DeviceChange) => {
-    if (!isMade) note(ifindex, to);
+    if (!isMade) note(own.index, to);
     changeDevice(own, to);
     undo.push(() => changeDevice(own, was));
   };
@@ -108,7 +107,7 @@ export function keepUp(
   }
   const come = addresses.filter((each) => !before.includes(each)).map((each) => parseAddress(own, each));
   for (const each of come.filter((address) => !has(address))) {
-    if (!isMade) note(ifindex, 'addresses');
+    if (!isMade) note(own.index, 'addresses');
     addAddress(own, isMade ? each : marked(each));
     undo.push(() => removeAddress(own, each));
   }

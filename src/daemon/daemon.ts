@@ -124,7 +124,7 @@ export class Daemon {
     const all = [...this.links.values()].map(({ carried }) => carried);
     this.links.clear();
     await this.plane.stop();
-    const here = all.filter(({ isMade, moved }) => isMade && !moved);
+    const here = all.filter(({ isMade, where }) => isMade && !where.isAstray);
     deleteTogether(here.map(({ ifindex: index, name }) => ({ index, name })));
     for (const carried of all) if (!carried.isMade) await carried.close();
     this.end();
@@ -157,7 +157,7 @@ export class Daemon {
   /** Of what was deleted by hand a moment ago nobody may have told us yet. True: there were some. */
   private async removeGone(): Promise<boolean> {
     const away = [...this.links.values()].filter(
-      ({ carried }) => !carried.moved && !findDevice(carried.ifindex),
+      ({ carried }) => !carried.where.moved && !findDevice(carried.ifindex),
     );
     const isGone = ({ carried }: Held) =>
       Promise.race([carried.ended.then(() => true), pause(PATIENCE_MS, false)]);
@@ -248,7 +248,7 @@ export class Daemon {
   /** A name is free here when the one that had it was moved to another namespace: that one is `vx0@7` from then on. */
   private giveWay(name: string): void {
     const held = this.links.get(name);
-    if (!held?.carried.moved) return;
+    if (!held?.carried.where.moved) return;
     const suffix = `@${held.carried.link.index}`;
     this.rename(held, `${[...name].slice(0, NAME_MOST - suffix.length).join('')}${suffix}`);
   }
@@ -271,7 +271,7 @@ export class Daemon {
 
   private *showLinks({ name, stats, moved }: Verbs['link show']['args']): Generator<LinkItem> {
     for (const held of name === undefined ? this.links.values() : [this.named(name)]) {
-      if (!moved || held.carried.moved) yield itemOf(held, stats ?? false);
+      if (!moved || held.carried.where.moved) yield itemOf(held, stats ?? false);
     }
   }
 
@@ -360,7 +360,7 @@ export class Daemon {
 
 function itemOf({ args, carried }: Held, stats: boolean): LinkItem {
   const { mtu, mac, up } = carried.state;
-  const { moved } = carried;
+  const { moved } = carried.where;
   return {
     ...args,
     id: Math.max(carried.options.vni, 0),

@@ -93,6 +93,13 @@ export class HostWatch {
     if (listeners?.size === 0) this.listeners.delete(index);
   }
 
+  /** Of an interface that is in another namespace by now, where nobody tells us, somebody else has to look. */
+  tell(now: Device): void {
+    const before = this.devices.put(now.index, '', now);
+    if (before && isSame(before, now)) return;
+    for (const listener of this.listenersOf(now.index)) listener.device?.(now, before);
+  }
+
   /** Takes all that the kernel has told. What a listener causes is taken by the call that told the listener. */
   private drain(): void {
     if (this.isDraining) return;
@@ -160,9 +167,7 @@ export class HostWatch {
       if (was) this.deviceGone(was);
       return;
     }
-    const before = this.devices.put(now.index, '', now);
-    if (before && isSame(before, now)) return;
-    for (const listener of this.listenersOf(now.index)) listener.device?.(now, before);
+    this.tell(now);
   }
 
   private takeAddress(type: number, body: Buffer): void {

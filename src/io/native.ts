@@ -85,6 +85,7 @@ export interface Native {
   netlinkOpen(groups: number, protocol: number): number;
   /** How many programs the control group of that path has for what leaves. */
   cgroupPrograms(path: string): number;
+  netlinkOpenAt(tap: number): number;
   netlinkSend(fd: number, message: Uint8Array): number;
   netlinkReceive(fd: number, room: Uint8Array): number;
   /** Fills the user's id and those of its groups; how many groups. */

@@ -69,6 +69,24 @@ export function ask(what: string, request: Buffer, protocol: number = PROTOCOL.r
   }
 }
 
+/**
+ * What is asked in `work` is asked in the network namespace that this TAP is in now. Only so long: a socket that is kept
+ * there keeps the namespace, and with it the TAP.
+ */
+export function whereTapIs<T>(tap: number, work: () => T): T {
+  const what = 'the namespace of the TAP cannot be asked';
+  const here = sockets.get(PROTOCOL.route) ?? open(what, PROTOCOL.route);
+  const there = native().netlinkOpenAt(tap);
+  if (there < 0) throw new KernelRefusal(what, there, '');
+  sockets.set(PROTOCOL.route, there);
+  try {
+    return work();
+  } finally {
+    sockets.set(PROTOCOL.route, here);
+    native().closeFd(there);
+  }
+}
+
 /** False: the kernel refused. */
 export function succeeds(order: () => void): boolean {
   try {
