@@ -2,6 +2,7 @@
 
 import type { LinkItem } from '../control/protocol.ts';
 import { DROP_REASONS, type DropReason } from '../tables/counters.ts';
+import { HEADER_LENGTH } from '../wire/ethernet.ts';
 import { countedLines } from './counted.ts';
 import type { Kind, Show } from './printer.ts';
 
@@ -99,14 +100,19 @@ export function dropped(counters: Readonly<Record<string, number>>, isInward: bo
     .reduce((sum, reason) => sum + (counters[reason] ?? 0), 0);
 }
 
+/** Of frames without their Ethernet headers, as the kernel counts those of a vxlan link. */
+export function innerBytes(bytes: number, frames: number): number {
+  return bytes - frames * HEADER_LENGTH;
+}
+
 /** The columns are as wide as their widest number. */
 function statLines(counters: Readonly<Record<string, number>>): string[] {
   const { rxBytes = 0, rxFrames = 0, txBytes = 0, txFrames = 0 } = counters;
   const rows = [
     ['bytes', 'packets', 'errors', 'dropped', 'missed', 'mcast'],
-    [rxBytes, rxFrames, 0, dropped(counters, true), 0, 0],
+    [innerBytes(rxBytes, rxFrames), rxFrames, 0, dropped(counters, true), 0, 0],
     ['bytes', 'packets', 'errors', 'dropped', 'carrier', 'collsns'],
-    [txBytes, txFrames, 0, dropped(counters, false), 0, 0],
+    [innerBytes(txBytes, txFrames), txFrames, 0, dropped(counters, false), 0, 0],
   ].map((row) => row.map(String));
   const widths = [6, 7, 6, 7, 7, 7].map((least, at) => Math.max(least, ...rows.map((row) => row[at].length)));
   const line = (start: string, row: string[]) =>
@@ -189,9 +195,15 @@ function stats64(counters: Readonly<Record<string, number>>): object {
   const { rxBytes = 0, rxFrames = 0, txBytes = 0, txFrames = 0 } = counters;
   const common = { over_errors: 0, multicast: 0 };
   return {
-    rx: { bytes: rxBytes, packets: rxFrames, errors: 0, dropped: dropped(counters, true), ...common },
+    rx: {
+      bytes: innerBytes(rxBytes, rxFrames),
+      packets: rxFrames,
+      errors: 0,
+      dropped: dropped(counters, true),
+      ...common,
+    },
     tx: {
-      bytes: txBytes,
+      bytes: innerBytes(txBytes, txFrames),
       packets: txFrames,
       errors: 0,
       dropped: dropped(counters, false),

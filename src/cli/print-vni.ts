@@ -2,12 +2,10 @@
 
 import type { VniArgs } from '../control/protocol.ts';
 import { countedLines } from './counted.ts';
-import { dropped } from './print-link.ts';
+import { dropped, innerBytes } from './print-link.ts';
 import type { Kind, Show } from './printer.ts';
 
 type VniItem = VniArgs & { counters?: Record<string, number> };
-
-const ETHERNET_HEADER = 14;
 
 interface Trunk {
   dev: string;
@@ -77,7 +75,7 @@ function keys({ dev, items }: Trunk, show: Show): object {
 function stats(counters: Readonly<Record<string, number>>): Record<string, number> {
   const { rxBytes = 0, rxFrames = 0, txBytes = 0, txFrames = 0, congested = 0 } = counters;
   return {
-    rx_bytes: rxBytes - rxFrames * ETHERNET_HEADER,
+    rx_bytes: innerBytes(rxBytes, rxFrames),
     rx_pkts: rxFrames,
     rx_drops: dropped(counters, true) - congested,
     rx_errors: congested,

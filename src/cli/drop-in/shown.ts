@@ -5,7 +5,7 @@
 
 import type { LinkItem } from '../../control/protocol.ts';
 import { json } from '../json.ts';
-import { LINKS, linkWords } from '../print-link.ts';
+import { innerBytes, LINKS, linkWords } from '../print-link.ts';
 import type { CommandLine } from './command-line.ts';
 import { Here } from './here.ts';
 import type { Meant } from './meant.ts';
@@ -14,12 +14,18 @@ import { HAND_OVER } from './shim.ts';
 
 type Links = ReadonlyMap<string, LinkItem>;
 
+interface Way {
+  bytes: number;
+  packets: number;
+  errors: number;
+}
+
 /** A device in iproute2's JSON: what of it is looked at. */
 interface Shown {
   ifindex?: number;
   ifname?: string;
   max_mtu?: number;
-  stats64?: { rx: { errors: number } };
+  stats64?: { rx: Way; tx: Way };
   linkinfo?: { info_kind?: string; info_data?: unknown };
 }
 
@@ -97,25 +103,30 @@ export function asVxlan(block: string, links: Links): string {
   return block
     .replace(TUN, () => `vxlan ${kernelWords(link)} `)
     .replace(` maxmtu ${MAX_MTU.tap} `, ` maxmtu ${MAX_MTU.vxlan} `)
-    .replace(
-      RECEIVED,
-      (_, before, errors) => `${before} ${`${Number(errors) + errorsOf(link)}`.padStart(6)}`,
-    );
+    .replace(RECEIVED, (_, before, errors) => `${before} ${`${Number(errors) + errorsOf(link)}`.padStart(6)}`)
+    .replace(CARRIED, (_, before, bytes, packets) => {
+      const inner = `${innerBytes(Number(bytes), Number(packets))}`;
+      return `${before}${inner.padStart(bytes.length)}${packets}`;
+    });
 }
 
 /** Bytes and packets, and errors; with -o lines end with a backslash. */
 const RECEIVED = /(RX: +bytes .*?[\n\\] +\d+ +\d+) +(\d+)/;
+
+/** Bytes and packets, either way. */
+const CARRIED = /([RT]X: +bytes .*?[\n\\] +)(\d+)( +\d+)/g;
 
 /** What the kernel counts as errors of a vxlan link; a TAP never sees them. */
 function errorsOf({ counters = {} }: LinkItem): number {
   return (counters['reserved-bits'] ?? 0) + (counters.congested ?? 0);
 }
 
-function withErrors(shown: Shown, link: LinkItem): Shown {
+function asCounted(shown: Shown, link: LinkItem): Shown {
   const { stats64 } = shown;
   if (!stats64) return shown;
-  const rx = { ...stats64.rx, errors: stats64.rx.errors + errorsOf(link) };
-  return { ...shown, stats64: { ...stats64, rx } };
+  const inner = (way: Way) => ({ ...way, bytes: innerBytes(way.bytes, way.packets) });
+  const rx = { ...inner(stats64.rx), errors: stats64.rx.errors + errorsOf(link) };
+  return { ...shown, stats64: { ...stats64, rx, tx: inner(stats64.tx) } };
 }
 
 /** As iproute2 spells them; of bits that are reserved it knows nothing. */
@@ -136,7 +147,7 @@ function byIndex(all: Shown[]): Shown[] {
 export function asVxlanKeys(shown: Shown, links: Links): Shown {
   const link = links.get(shown.ifname ?? '');
   if (!link) return shown;
-  const counted = withErrors(shown, link);
+  const counted = asCounted(shown, link);
   if (shown.linkinfo?.info_kind !== 'tun') return counted;
   const { linkinfo } = LINKS.json(link as never, DETAILS, false) as Required<Shown>;
   return { ...counted, max_mtu: MAX_MTU.vxlan, linkinfo: { ...shown.linkinfo, ...linkinfo } };

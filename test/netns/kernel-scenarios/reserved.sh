@@ -24,5 +24,10 @@ datagram far 192.0.2.1 4789 0 64 "0000000000004200$inner" "0800000000004300$inne
 counted 'came=1' here
 datagram far 192.0.2.1 4789 3 64 "08000000000042000200000000aa0200000000020800$(packet 0 9)" "0800000000004200$inner"
 counted 'came=1' here
-shows '[3,40]' eval 'on here ip -s -j link show vx0 | jq -c ".[].stats64.rx | [.packets, .errors]"'
-shows '3 40' eval 'on here ip -s link show vx0 | grep -A1 RX: | tail -1 | sed "s/^ *[0-9]* *\([0-9]* *[0-9]*\).*/\1/; s/  */ /"'
+# bytes are those of what is in the frames
+on here bridge fdb add 02:00:00:00:00:bb dev vx0 dst 192.0.2.2
+send here vx0 "0200000000bb0200000000aa88b5$(printf '%092d' 0)" 2
+becomes '[[138,3,40],[92,2,0]]' \
+  eval 'on here ip -s -j link show vx0 | jq -c "[.[].stats64 | .rx, .tx | [.bytes, .packets, .errors]]"'
+shows '138 3 40,92 2 0' \
+  eval 'on here ip -s link show vx0 | sed -n "/[RT]X:/{n;p}" | sed "s/  */ /g; s/^ //" | cut -d " " -f 1-3 | paste -sd,'
