@@ -60,7 +60,8 @@ async function* jobsOf(file: string, options: CliOptions): AsyncGenerator<Iterab
   try {
     for await (const chunk of stream) yield jobs(lines.add(chunk as string));
   } catch (error) {
-    yield [{ where: '', plan: `${file} cannot be read: ${(error as Error).message}` }];
+    const { code, message } = error as NodeJS.ErrnoException;
+    yield [{ where: '', plan: `${file} cannot be read (${code ?? message})` }];
   }
   yield jobs(lines.end());
 }

@@ -78,7 +78,7 @@ export function parseVniAdd(words: readonly string[]): VniArgs[] {
     if (vlan === undefined) return args;
     if (vlan + last - first > LAST_VLAN) {
       throw new UsageError(
-        `vlan ${entry.vlan}: ${vnis.join(',')} are more VNIs than there are VLANs up to ${LAST_VLAN}`,
+        `vlan ${entry.vlan}: ${vnis.map((ends) => ends.join('-')).join(',')} are more VNIs than there are VLANs up to ${LAST_VLAN}`,
       );
     }
     args.vlan = vlan;

@@ -1,6 +1,7 @@
 /** The text of a configuration's file. */
 
 import { open } from 'node:fs/promises';
+import { Refusal } from '../control/refusal.ts';
 
 /** Where a file is meant and none is named. */
 export const DEFAULT_PATH = '/etc/vtep/vtep.yaml';
@@ -14,7 +15,8 @@ export async function readText(path: string): Promise<string> {
     const bytes = await readBytes(path);
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
+    const { code, errno, message } = error as NodeJS.ErrnoException;
+    if (code !== undefined && errno !== undefined) throw new Refusal(code, `${path} cannot be read`);
     const why = code === 'ERR_ENCODING_INVALID_ENCODED_DATA' ? 'it is no UTF-8 text' : message;
     throw new Error(`${path} cannot be read: ${why}`);
   }

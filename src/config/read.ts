@@ -277,5 +277,6 @@ export function readSound(file: string, text: string): Config {
 
 /** A line each, as compilers say it. */
 export function mistakeLines(file: string, mistakes: readonly Mistake[]): string[] {
-  return mistakes.map(({ line, column, sentence }) => `${file}:${line}:${column}: ${sentence}`);
+  const lines = mistakes.map(({ line, column, sentence }) => `${file}:${line}:${column}: ${sentence}`);
+  return [...new Set(lines)];
 }

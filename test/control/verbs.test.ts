@@ -202,7 +202,7 @@ describe('a batch', () => {
 
   it('that cannot be read is a sentence', async () => {
     await daemonOf({});
-    expect((await vtep(`-batch ${folder}/none`)).stderr).toMatch(/none cannot be read: ENOENT/);
+    expect((await vtep(`-batch ${folder}/none`)).stderr).toMatch(/none cannot be read \(ENOENT\)$/m);
   });
 
   it('carries lines out as they come, while whoever writes them waits', async () => {

@@ -32,6 +32,10 @@ links:
   '007': {id: 43, remotes: *all, ttl: inherit, srcport: [50000, 50010]}
 `;
 
+it('is told of a mistake once', () => {
+  expect(mistakes('links: {vx0: {id: 5').map((line) => line.slice(0, 7))).toEqual(['f:1:20:']);
+});
+
 describe('a configuration', () => {
   it('is read with all that it says', () => {
     const reading = readConfig(GOOD);
