@@ -62,7 +62,7 @@ async function listen(
       import('../daemon/server.ts'),
     ]);
     const daemon = new Daemon(plane, false);
-    daemon.adopt(args, carried);
+    daemon.links.adopt(args, carried);
     const server = await serve(socket, version(), (verb, words, gone) => daemon.dispatch(verb, words, gone));
     const end = async () => {
       daemon.end();

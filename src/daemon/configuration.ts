@@ -102,7 +102,7 @@ export class Configuration {
   }
 
   private async become(name: string, config: Config): Promise<number> {
-    await this.daemon.settled();
+    await this.daemon.links.settled();
     const names = new Set([...config.links.keys(), ...this.owned.keys()]);
     const running = new Map([...this.states(names)].map((state) => [state.args.name, state]));
     const steps = diff(running, config.links, this.owned);
@@ -140,7 +140,7 @@ export class Configuration {
 
   private async carry(order: Order): Promise<void> {
     try {
-      if (order.verb === 'link put') await this.daemon.putLink(order.args);
+      if (order.verb === 'link put') await this.daemon.links.put(order.args);
       else await this.daemon.dispatch(order.verb, order.args, NEVER);
     } catch (error) {
       // what is to go may have gone by itself meanwhile
@@ -152,7 +152,7 @@ export class Configuration {
   /** Of all links, or of these. */
   private *states(names?: ReadonlySet<string>): Generator<LinkState> {
     const entries = this.entriesByHand();
-    for (const { args, tap } of this.daemon.running()) {
+    for (const { args, tap } of this.daemon.links.running()) {
       if (names && !names.has(args.name)) continue;
       const dev = args.name;
       const items = <T>(verb: string) => this.daemon.dispatch(verb, { dev }, NEVER) as Iterable<T>;
