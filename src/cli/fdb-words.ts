@@ -108,6 +108,14 @@ const ENTRY = new Grammar<FdbArgs>({
   ...dev(),
   ...where(),
   ...eachOnce({ dst: where<FdbArgs>().dst }),
+  port: {
+    form: 'PORT',
+    take: (entry, next) => {
+      // to iproute2 0 is none
+      entry.port = whole(next(), 'port', 0, 65_535) || undefined;
+    },
+    whole: true,
+  },
   ...refused('nhid', NO_GROUPS),
   ...idle('self'),
   ...refused('master', NOT_THE_BRIDGES),

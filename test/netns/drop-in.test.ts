@@ -218,6 +218,7 @@ for link in json.load(sys.stdin):
       'bridge fdb append 02:00:00:00:00:01 dev vx0 dst 192.0.2.3',
       'bridge fdb add 02:00:00:00:00:02 dev vx0 dst 192.0.2.3 static',
       'bridge fdb add 02:00:00:00:00:03 dev vx0 dst 192.0.2.3 dynamic',
+      'bridge fdb add 02:00:00:00:00:09 dev vx0 dst 192.0.2.3 port 0',
       'bridge fdb add 02:00:00:00:00:04 dev vx0 master static',
       'bridge fdb add 02:00:00:00:00:05 dev vx0 dst 192.0.2.3 self master',
       'bridge fdb add 02:00:00:00:00:06 dev vx0',

@@ -116,7 +116,7 @@ describe('a command line', () => {
     [`fdb add ${MAC} dev vx0 ds 10.0.0.4`, 'the word "ds" is not known; the MAC is'],
     ['link set vx0 mt 1400', 'the word "mt" is not known'],
     [`fdb add ${MAC} dev vx0 dst 10.0.0.400`, 'dst "10.0.0.400" is not an IP address'],
-    [`fdb add ${MAC} dev vx0 dst 192.0.2.1 port 0`, 'port "0" is not a whole number from 1 to 65535'],
+    [`fdb add ${MAC} dev vx0 dst 192.0.2.1 port 65536`, 'port "65536" is not a whole number from 0 to 65535'],
     [`fdb add ${MAC} dev vx0 dst 192.0.2.1 vni 16777216`, 'vni "16777216" is not a whole number'],
     [`fdb add ${MAC} dev vx0 nhid 5`, '"nhid" is refused: next hop groups are in the kernel'],
     [`fdb add ${MAC} dev vx0 dst 192.0.2.1 master`, '"master" is refused: the bridge\'s own table'],
