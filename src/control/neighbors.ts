@@ -87,11 +87,18 @@ export class LinkNeighbors {
   }
 
   /** In no order; those that the kernel has not resolved are none. */
-  *list(): Generator<NeighItem> {
-    const { neighbors } = this.owner.tables;
-    for (const ip of neighbors.entries(this.owner.index)) {
-      const item = this.itemOf(ip);
-      if (!(neighbors.flags & NEIGHBOR_UNRESOLVED)) yield item;
+  list(): Generator<NeighItem> {
+    return LinkNeighbors.listTogether([this]);
+  }
+
+  /** Those of many links of one table in one pass. */
+  static *listTogether(all: readonly LinkNeighbors[]): Generator<NeighItem> {
+    if (all.length === 0) return;
+    const { neighbors } = all[0].owner.tables;
+    const links = new Map(all.map((each) => [each.owner.index, each]));
+    for (const [link, ip] of neighbors.entries(links)) {
+      const item = links.get(link)?.itemOf(ip);
+      if (item && !(neighbors.flags & NEIGHBOR_UNRESOLVED)) yield item;
     }
   }
 

@@ -152,14 +152,13 @@ export class Configuration {
   /** Of all links, or of these. */
   private *states(names?: ReadonlySet<string>): Generator<LinkState> {
     const entries = this.entriesByHand();
+    const neighbors = this.neighborsByHand();
     for (const { args, tap } of this.daemon.links.running()) {
       if (names && !names.has(args.name)) continue;
       const dev = args.name;
       const items = <T>(verb: string) => this.daemon.dispatch(verb, { dev }, NEVER) as Iterable<T>;
       const fdb = (entries.get(dev) ?? []).map((entry) => fdbState(entry, args));
-      const neigh = [...items<NeighItem>('neigh show')]
-        .filter(({ state }) => state === 'permanent')
-        .map(neighState);
+      const neigh = (neighbors.get(dev) ?? []).map(neighState);
       const vnis = args.external ? [...items<VniArgs>('vni show')] : [];
       yield { args, tap, fdb, neigh, vnis };
     }
@@ -174,6 +173,17 @@ export class Configuration {
       const list = all.get(entry.dev);
       if (list) list.push({ ...entry, state });
       else all.set(entry.dev, [{ ...entry, state }]);
+    }
+    return all;
+  }
+
+  private neighborsByHand(): Map<string, NeighItem[]> {
+    const all = new Map<string, NeighItem[]>();
+    for (const item of this.daemon.dispatch('neigh show', {}, NEVER) as Iterable<NeighItem>) {
+      if (item.state !== 'permanent') continue;
+      const list = all.get(item.dev);
+      if (list) list.push(item);
+      else all.set(item.dev, [item]);
     }
     return all;
   }

@@ -2,7 +2,7 @@
 
 import type { Dataplane } from '../control/dataplane.ts';
 import { LinkFdb } from '../control/fdb.ts';
-import type { LinkNeighbors } from '../control/neighbors.ts';
+import { LinkNeighbors } from '../control/neighbors.ts';
 import type { FdbArgs, FdbFilter, FdbItem, NeighArgs, Verbs, VniArgs } from '../control/protocol.ts';
 import { Refusal } from '../control/refusal.ts';
 import {
@@ -144,8 +144,8 @@ export class Daemon {
     this.ofNeighbors(dev)[verb](change);
   }
 
-  private *showNeighbors(dev: string | undefined): Generator<unknown> {
-    for (const link of this.links.meant({ dev })) yield* link.neighbors.list();
+  private showNeighbors(dev: string | undefined): Generator<unknown> {
+    return LinkNeighbors.listTogether(this.links.meant({ dev }).map(({ neighbors }) => neighbors));
   }
 
   private ofNeighbors(dev: string): LinkNeighbors {

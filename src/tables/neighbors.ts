@@ -132,14 +132,15 @@ export class Neighbors {
     this.removeIf((entry) => this.table.words[entry + LINK] === link);
   }
 
-  /** Control thread: the addresses of a link's entries; what each says stands where a look-up leaves it. */
-  *entries(link: number): Generator<Int32Array> {
+  /** Control thread: link and address of these links' entries; what each says stands where a look-up leaves it. */
+  *entries(links: { has(link: number): boolean }): Generator<[link: number, ip: Int32Array]> {
     const { words } = this.table;
     for (let entry = words.length - WIDTH; entry >= 0; entry -= WIDTH) {
-      if (words[entry + LINK] !== link) continue;
+      const link = words[entry + LINK];
+      if (!links.has(link)) continue;
       const ip = words.slice(entry, entry + LINK);
       // it may have moved up meanwhile, or gone
-      if (this.get(link, ip)) yield ip;
+      if (this.get(link, ip)) yield [link, ip];
     }
   }
 
