@@ -156,7 +156,7 @@ export class Links {
     if (this.isEmpty) this.emptied();
   }
 
-  /** Others may rename its TAP. */
+  /** Others may rename its TAP, or move it. */
   private follow(carried: CarriedLink): () => void {
     const { watch } = this.plane.host;
     const listener: HostListener = {
@@ -165,6 +165,10 @@ export class Links {
         if (held?.carried !== carried || now.name === carried.name) return;
         this.giveWay(now.name);
         this.rename(held, now.name);
+      },
+      deviceGone: () => {
+        const held = this.byName.get(carried.name);
+        if (held?.carried === carried && carried.where.moved) this.tell(held, false);
       },
     };
     watch.follow(carried.ifindex, listener);

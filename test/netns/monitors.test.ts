@@ -182,6 +182,13 @@ describe('monitors by vtep exec beside those of the kernel', () => {
           'ip link set vx0 name vx1',
           'bridge fdb add 02:00:00:00:00:08 dev vx1 dst 192.0.2.3',
         ],
+        'a link that is moved away': [
+          'ip netns add blue',
+          'ip link add vx2 type vxlan id 43 dstport 4789 remote 192.0.2.2 dev eth0',
+          'ip link set vx2 netns blue',
+          'bridge -n blue fdb add 02:00:00:00:00:09 dev vx2 dst 192.0.2.3',
+          'ip netns del blue',
+        ],
         'all at once': ['bridge fdb flush dev vx1'],
         'the end of a link': [
           'bridge fdb add 02:00:00:00:00:08 dev vx1 dst 192.0.2.3',

@@ -57,7 +57,7 @@ class Beside {
       if (item.deleted) this.links.delete(item.link.name);
       else this.links.set(item.link.name, item.link);
     } else if (item.event === 'miss') {
-      if (this.asked.misses) this.print(item.dev, missText(item));
+      if (this.asked.misses && this.isHere(item.dev)) this.print(item.dev, missText(item));
     } else if (item.event === 'fdb') {
       const { entry, deleted } = item;
       const isKnown = this.known.delete(JSON.stringify([entry.dev, entry.mac, entry.dst]));
@@ -65,8 +65,13 @@ class Beside {
     }
   }
 
+  /** Of one that was moved to another namespace nothing is told in this one. */
+  private isHere(dev: string): boolean {
+    return this.links.get(dev)?.moved === undefined;
+  }
+
   private tellEntry(entry: FdbNews, deleted: boolean): void {
-    if (!this.asked.entries) return;
+    if (!this.asked.entries || !this.isHere(entry.dev)) return;
     const made = [this.links.get(entry.dev), this.vnis] as const;
     const text =
       this.line.tool === 'bridge'
