@@ -17,6 +17,9 @@ const ITEMS_A_LINE = 256;
 /** For one who is told why nothing more is read from him, and still writes. */
 const PATIENCE_MS = 1000;
 
+/** Of a path: what a socket's address has room for, less what stands before it in the name that is claimed. */
+const PATH_MOST = 100;
+
 /** Carries a verb out. What it returns is shown: items, as they come. `gone` aborts when nobody listens any more. */
 export type Dispatch = (verb: string, args: unknown, gone: AbortSignal) => unknown;
 
@@ -41,9 +44,10 @@ export async function serve(path: string, version: string, dispatch: Dispatch): 
     await listen(server, path);
     chmodSync(path, 0o660);
   } catch (error) {
+    server.close();
     guard.close();
-    const { code, message } = error as NodeJS.ErrnoException;
-    throw new Refusal(code ?? 'EIO', `the control socket ${path} cannot be opened: ${message}`);
+    if (error instanceof Refusal) throw error;
+    throw cannotOpen(path, (error as NodeJS.ErrnoException).code ?? 'EIO');
   }
   return {
     path,
@@ -60,6 +64,9 @@ export async function serve(path: string, version: string, dispatch: Dispatch): 
  * gone with its process.
  */
 async function claim(path: string): Promise<net.Server> {
+  // Node would listen at the beginning of it
+  if (Buffer.byteLength(path) > PATH_MOST)
+    throw cannotOpen(path, 'ENAMETOOLONG', `: it is longer than ${PATH_MOST} bytes`);
   const guard = net.createServer((socket) => socket.destroy());
   try {
     await listen(guard, `\0vtep ${path}`);
@@ -74,8 +81,12 @@ async function claim(path: string): Promise<net.Server> {
 function prepare(path: string): void {
   mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
   const before = statSync(path, { throwIfNoEntry: false });
-  if (before && !before.isSocket()) throw new Error('a file that is no socket is there');
+  if (before && !before.isSocket()) throw cannotOpen(path, 'EEXIST', ': a file that is no socket is there');
   if (before) unlinkSync(path);
+}
+
+function cannotOpen(path: string, code: string, why = ''): Refusal {
+  return new Refusal(code, `the control socket ${path} cannot be opened${why}`);
 }
 
 function listen(server: net.Server, path: string): Promise<void> {

@@ -253,6 +253,18 @@ describe('the control socket', () => {
     expect(await daemon.verb('link show')).toBe('');
   });
 
+  it.each([
+    ['/tmp/x'.padEnd(101, 'x'), 'it is longer than 100 bytes (ENAMETOOLONG)'],
+    ['/proc/none', '(EACCES)'],
+    ['/dev/null', 'a file that is no socket is there (EEXIST)'],
+  ])('ends with a sentence where no socket can be: %s', async (path, why) => {
+    const other = new DaemonProcess(a, path, []);
+    await waitFor(() => other.closed, 'the daemon to end');
+    expect(other.child.exitCode).toBe(2);
+    expect(other.stderr).toMatch(/^vtep: the control socket \S+ cannot be opened(: [^:]*)? \(E[A-Z]+\)\n$/);
+    expect(other.stderr).toContain(why);
+  });
+
   it('listens to its own user, not to others', async () => {
     const words = [process.execPath, commandForAll(lab), '--socket', daemon.socket, 'link', 'show'];
     const asNobody = a.run('setpriv', '--reuid', '65534', '--clear-groups', ...words);
