@@ -207,12 +207,20 @@ describe('routes', () => {
     ['2001:db8::7', 1500],
     ['127.0.0.1', 65_535],
   ])('to %s is what `ip route get` says', (to, mtu) => {
-    const [{ dev, prefsrc, gateway }] = JSON.parse(ip(`-j route get ${to}`));
-    expect(findRoute(to)).toEqual({ source: prefsrc, dev, via: gateway, mtu });
+    const [{ dev, prefsrc, gateway, type }] = JSON.parse(ip(`-j route get ${to}`));
+    const { index } = named(dev);
+    const isPlain = type === undefined; // unicast is not named
+    expect(findRoute(to)).toEqual({ source: prefsrc, dev, index, isPlain, via: gateway, mtu });
   });
 
   it('go by the interface that is named', () => {
-    expect(findRoute('239.1.1.1', 'v0')).toEqual({ source: '192.0.2.1', dev: 'v0', mtu: 1500 });
+    expect(findRoute('239.1.1.1', 'v0')).toMatchObject({
+      source: '192.0.2.1',
+      dev: 'v0',
+      isPlain: false,
+      mtu: 1500,
+    });
+    expect(findRoute('192.0.2.7', named('v0').index)).toEqual(findRoute('192.0.2.7', 'v0'));
     expect(findRoute('192.0.2.7', 'nobody')).toBeUndefined();
   });
 
