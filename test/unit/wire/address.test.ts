@@ -28,6 +28,17 @@ describe('MAC text', () => {
     }
   });
 
+  it('is what six numbers of one or two digits between colons are, and nothing else', () => {
+    const near = fc.stringMatching(/^([0-9a-fA-FgG@`/]{1,2}:?){5,7}$/);
+    fc.assert(
+      fc.property(near, (text) => {
+        const isOne = /^[0-9a-f]{1,2}(:[0-9a-f]{1,2}){5}$/i.test(text);
+        expect(address.parseMac(text) !== undefined).toBe(isOne);
+      }),
+      { numRuns: 5000 },
+    );
+  });
+
   it('comes back as it was', () => {
     const byte = fc.integer({ min: 0, max: 255 });
     fc.assert(
@@ -59,6 +70,17 @@ describe('IP text', () => {
     for (const text of ['', '1.2.3', '1.2.3.256', '01.2.3.4', ':::', '1:2', 'fe80::1%eth0', 'host', '::/0']) {
       expect(address.parseIp(text)).toBeUndefined();
     }
+  });
+
+  it('is one where it is one to Node', () => {
+    const near = fc.stringMatching(/^((0|1|9|2[0-7]{1,2}|[0-9]{1,4})[./ ]?){3,5}$/);
+    fc.assert(
+      fc.property(fc.oneof(near, fc.ipV4(), fc.ipV6(), fc.string()), (text) => {
+        expect(address.isIp(text)).toBe(isIP(text) !== 0);
+        expect(address.parseDotted(text) !== undefined).toBe(isIP(text) === 4);
+      }),
+      { numRuns: 5000 },
+    );
   });
 
   it('prints as RFC 5952 wants it', () => {
