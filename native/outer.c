@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "outer.h"
 #include "frame.h"
+#include "udp.h"
 #include <netinet/in.h>
 
 enum { ECN_MASK = 3, ECN_ECT_0 = 2, ECN_CE = 3 };
@@ -49,7 +50,8 @@ static void add_part(struct msghdr *message, int level, int type, const void *va
 static void add_number(struct msghdr *message, int level, int type, int value) { add_part(message, level, type, &value, sizeof value); }
 
 static void add_origin(struct msghdr *message, const struct envelope *e, bool ipv6, uint32_t device) {
-  const uint32_t *from = e->source;
+  static const uint32_t any[4];
+  const uint32_t *from = is_mapped((const int32_t *)e->source) == ipv6 ? any : e->source; /* `local` is of one family */
   if (!device) device = e->device;
   if (!device && !from[0] && !from[1] && !from[2] && !from[3]) return;
   if (ipv6) {

@@ -1,8 +1,9 @@
 /*
  * The outlet: a TAP of our own by which superframes leave whole, with their outer header, as the kernel's own tunnels
  * hand them on (Linux 6.17). It is opened when the first of them wants a way, and shut while the host has anything to say
- * to what its programs send (io/policies.ts), which would not be heard. What is written to it comes in at the host, and a program sends it on by the interface that
- * its Ethernet header names. So it is routed before: each remote has a way, found out by the control thread.
+ * to what its programs send (io/policies.ts), which would not be heard. What is written to it comes in at the host, and a
+ * program sends it on by the interface that its Ethernet header names. So it is routed before: each remote has a way,
+ * found out by the control thread.
  */
 #ifndef VTEP_OUTLET_H
 #define VTEP_OUTLET_H
@@ -12,7 +13,7 @@
 
 enum { WAY_WANTED = -1 };
 
-/* Shared with the control thread (tables/ways.ts), which writes all but `as_of`. */
+/* Shared with the control thread (tables/ways.ts), which writes it; a worker only ever puts WAY_WANTED there. */
 struct way {
   int32_t as_of; /* the routes that it was found by; WAY_WANTED: somebody has sent there */
   int32_t mtu, device; /* device 0: there is none for whole superframes */

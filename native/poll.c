@@ -59,7 +59,7 @@ static int wait_for_events(int epoll, struct epoll_event *events, int most, int 
 }
 
 /* pollWait(epoll, ready, spin): waits, at first `spin` microseconds without sleeping; fills ready[0] with the monotonic
- * clock in seconds, then (id, events) pairs; their number, or -errno */
+ * clock in seconds, ready[1] with its milliseconds (as many as fit), then (id, events) pairs; their number, or -errno */
 static napi_value poll_wait(napi_env env, napi_callback_info info) {
   napi_value argv[3];
   arguments(env, info, 3, argv);
@@ -71,12 +71,13 @@ static napi_value poll_wait(napi_env env, napi_callback_info info) {
   int count = wait_for_events(int_arg(env, argv[0]), events, most, int_arg(env, argv[2]));
   if (count < 0) count = errno == EINTR ? 0 : -errno;
   for (int i = 0; i < count; i++) {
-    ready[1 + 2 * i] = (int32_t)events[i].data.u32;
-    ready[2 + 2 * i] = (int32_t)events[i].events;
+    ready[2 + 2 * i] = (int32_t)events[i].data.u32;
+    ready[3 + 2 * i] = (int32_t)events[i].events;
   }
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
   ready[0] = (int32_t)now.tv_sec;
+  ready[1] = (int32_t)(uint32_t)(now.tv_sec * 1000ull + now.tv_nsec / 1000000);
   return answer(env, count);
 }
 

@@ -22,7 +22,7 @@ static int find_remote(const struct sender *s, const int32_t *address, int port,
   int32_t vni = length >= VXLAN_LENGTH ? quoted[4] << 16 | quoted[5] << 8 | quoted[6] : -1;
   for (size_t i = 0; i < s->record_count; i++) {
     const int32_t *record = s->records + i * RECORD_WORDS;
-    if (record[RECORD_LINK] != 0 && record[RECORD_PORT] == port && (vni < 0 || record[RECORD_VNI] == vni) &&
+    if (record[RECORD_LINK] != 0 && record[RECORD_PORT] == port && (vni < 0 || (record[RECORD_VNI] & VNI_MASK) == vni) &&
         memcmp(record + RECORD_ADDRESS, address, 4 * sizeof *address) == 0)
       return (int)i;
   }

@@ -2,7 +2,8 @@
  * Sending datagrams through a `sender`: a fixed set of sockets (one per source port; the flow hash picks one), the
  * remotes' records and the links' ancillary bytes.
  *
- *   1. sort by socket, stably: a flow keeps its socket, so its order stays (it has two where DF is inherited)
+ *   1. sort by socket, stably: a flow keeps its socket, so its order stays (it has two where DF is inherited, and to a
+ *      remote of each family its own)
  *   2. make messages (train.c)
  *   3. send a socket's messages in one call
  *
@@ -15,6 +16,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { HABIT_TRAINS = 1, HABIT_BY_DF = 2, HABIT_BY_FAMILY = 4 };
 
 /* A refused train, datagram by datagram. False: the socket is full. */
 static bool send_singly(struct sender *s, struct batch *b, int fd, int m, int refusal) {
@@ -114,7 +117,7 @@ static int keep_blocked(struct batch *b, int from, int to) {
 }
 
 static void sort_by_socket(const struct sender *s, struct batch *b, int from, int to, int *first) {
-  int next[2 * SOCKETS_MOST], sockets = s->by_df ? 2 * s->count : s->count;
+  int next[SETS_MOST * SOCKETS_MOST], sockets = s->sets * s->count;
   memset(first, 0, (size_t)(sockets + 1) * sizeof *first);
   for (int i = from; i < to; i++) first[socket_of(s, b, i) + 1]++;
   for (int k = 0; k < sockets; k++) first[k + 1] += first[k];
@@ -133,10 +136,10 @@ static napi_value udp_transmit(napi_env env, napi_callback_info info) {
   s->status[STATUS_FAILURES] = 0;
   s->status[STATUS_BLOCKED_FD] = -1;
   if (from < 0 || to > b->capacity || from >= to) return answer(env, 0);
-  int first[2 * SOCKETS_MOST + 1];
+  int first[SETS_MOST * SOCKETS_MOST + 1];
   bool blocked = false;
   sort_by_socket(s, b, from, to, first);
-  for (int k = 0; k < (s->by_df ? 2 * s->count : s->count); k++) {
+  for (int k = 0; k < s->sets * s->count; k++) {
     if (first[k] == first[k + 1]) continue;
     s->socket = k;
     int stays = send_items(s, b, s->sockets[k], first[k], first[k + 1]);
@@ -174,16 +177,17 @@ static napi_value release_sender(napi_env env, napi_callback_info info) {
 }
 
 /*
- * bindSender(sockets, records, envelopes, status, stats, trains?, twice: without DF, then with it?, ways?):
- * an external, or -errno
+ * bindSender(sockets, records, envelopes, status, stats, habits, ways?): an external, or -errno. Of the sockets there may be
+ * several sets: without DF, then with it; then of IPv6.
  */
 static napi_value bind_sender(napi_env env, napi_callback_info info) {
-  napi_value argv[8], external;
-  arguments(env, info, 8, argv);
+  napi_value argv[7], external;
+  arguments(env, info, 7, argv);
   struct bytes sockets = bytes_arg(env, argv[0]), records = bytes_arg(env, argv[1]), envelopes = bytes_arg(env, argv[2]),
                status = bytes_arg(env, argv[3]), stats = bytes_arg(env, argv[4]);
   size_t need = 4 * (STATUS_LISTS + 2 * FAILURES_MOST);
-  int sets = int_arg(env, argv[6]) ? 2 : 1, count = (int)(sockets.length / 4) / sets;
+  int habits = int_arg(env, argv[5]);
+  int sets = 1 + (habits & HABIT_BY_DF ? 1 : 0) + (habits & HABIT_BY_FAMILY ? 1 : 0), count = (int)(sockets.length / 4) / sets;
   if (count < 1 || count > SOCKETS_MOST || status.length < need || stats.length < 8 * STATS) return answer(env, -EINVAL);
   struct sender *s = calloc(1, sizeof *s), **held = malloc(sizeof *held);
   if (!s || !held) {
@@ -193,7 +197,9 @@ static napi_value bind_sender(napi_env env, napi_callback_info info) {
   }
   *held = s;
   s->count = count;
-  s->by_df = sets == 2;
+  s->sets = sets;
+  s->by_df = habits & HABIT_BY_DF;
+  s->by_family = habits & HABIT_BY_FAMILY;
   memcpy(s->sockets, sockets.data, (size_t)(sets * count) * sizeof *s->sockets);
   s->records = (const int32_t *)records.data;
   s->record_count = records.length / 4 / RECORD_WORDS;
@@ -201,14 +207,14 @@ static napi_value bind_sender(napi_env env, napi_callback_info info) {
   s->envelope_count = envelopes.length / ENVELOPE_BYTES;
   s->status = (int32_t *)status.data;
   s->stats = (double *)stats.data;
-  s->trains_allowed = int_arg(env, argv[5]) != 0;
-  struct bytes ways = bytes_arg(env, argv[7]);
+  s->trains_allowed = habits & HABIT_TRAINS;
+  struct bytes ways = bytes_arg(env, argv[6]);
   if (ways.length >= sizeof(struct ways) + s->record_count * sizeof(struct way)) s->ways = (struct ways *)ways.data;
   for (int i = 0; i < sets * count; i++) s->habits[i] = habits_of(s->sockets[i]);
   s->singly = calloc(s->record_count, sizeof *s->singly);
   bool kept = s->singly != NULL;
   for (int i = 0; i < 4; i++) kept = kept && napi_create_reference(env, argv[i + 1], 1, &s->keep[i]) == napi_ok;
-  kept = kept && (!s->ways || napi_create_reference(env, argv[7], 1, &s->keep[4]) == napi_ok);
+  kept = kept && (!s->ways || napi_create_reference(env, argv[6], 1, &s->keep[4]) == napi_ok);
   if (!kept || napi_create_external(env, held, forget_sender, NULL, &external) != napi_ok) {
     forget_sender(env, held, NULL);
     return answer(env, -ENOMEM);

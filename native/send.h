@@ -15,7 +15,7 @@
 #include "segment.h"
 #include "udp.h"
 
-enum { SOCKETS_MOST = 256, FAILURES_MOST = 4096 };
+enum { SOCKETS_MOST = 256, SETS_MOST = 3, FAILURES_MOST = 4096 };
 enum { MESSAGES = 256, VECTORS = 4096, BLOCKS = 1024, BLOCK_BYTES = VXLAN_LENGTH + HEADERS_MOST, TRAIN_CONTROL = 192 };
 
 /* What a transmit reports beside its return value, in words shared with JavaScript. */
@@ -31,9 +31,11 @@ struct train {
 };
 
 struct sender {
-  int count; /* of sockets, each with a port of its own */
-  int sockets[2 * SOCKETS_MOST];
-  bool by_df; /* behind them as many, at the same ports, for frames whose outer header has DF since the inner one has */
+  int count; /* of sockets in a set, each with a port of its own */
+  int sets;  /* of sockets, at the same ports */
+  int sockets[SETS_MOST * SOCKETS_MOST];
+  bool by_df;     /* the second set is for frames whose outer header has DF since the inner one has */
+  bool by_family; /* the last set is for remotes of IPv6, those before it for remotes of IPv4 */
   const int32_t *records;
   size_t record_count;
   const uint8_t *envelopes;
@@ -43,7 +45,7 @@ struct sender {
   bool trains_allowed;
   uint16_t *singly; /* by remote: frames and superframes whose datagrams leave one by one, as its path refused a train */
   struct ways *ways; /* NULL: nothing leaves whole */
-  struct habits habits[2 * SOCKETS_MOST];
+  struct habits habits[SETS_MOST * SOCKETS_MOST];
   uint16_t id; /* of the next packet that goes there */
   int pieces;  /* superframes that go in pieces still, as it refused one */
   int socket;  /* the one that is sent by now */

@@ -25,8 +25,9 @@ static int attach(int fd, const char *name, int flags) {
   return ioctl(fd, TUNSETIFF, &request) == 0 ? 0 : -errno;
 }
 
-static int set_up(int fd, const char *name, bool queues) {
+static int set_up(int fd, const char *name, bool queues, int index) {
   int header = VNET_HEADER_LENGTH, little_endian = 1;
+  if (index != 0 && ioctl(fd, TUNSETIFINDEX, &index) != 0) return -errno;
   int result = attach(fd, name, IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | (queues ? IFF_MULTI_QUEUE : 0));
   if (result < 0) return result;
   if (ioctl(fd, TUNSETVNETHDRSZ, &header) != 0) return -errno;
@@ -35,16 +36,17 @@ static int set_up(int fd, const char *name, bool queues) {
   return 0;
 }
 
-/* tapOpen(name, one of several queues?): fd or -errno; EINVAL also where the device that is there has not the kind of queue */
+/* tapOpen(name, one of several queues?, index, if it is made, or 0): fd or -errno; EINVAL also where the device that is
+ * there has not the kind of queue */
 static napi_value tap_open(napi_env env, napi_callback_info info) {
-  napi_value argv[2];
+  napi_value argv[3];
   char name[IFNAMSIZ] = "";
   size_t length;
-  arguments(env, info, 2, argv);
+  arguments(env, info, 3, argv);
   napi_get_value_string_utf8(env, argv[0], name, sizeof name, &length);
   int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
   if (fd < 0) return answer(env, -errno);
-  int result = set_up(fd, name, int_arg(env, argv[1]) != 0);
+  int result = set_up(fd, name, int_arg(env, argv[1]) != 0, int_arg(env, argv[2]));
   if (result < 0) {
     close(fd);
     return answer(env, result);
@@ -164,7 +166,7 @@ static int find_run(const struct writer *w, const uint8_t *bytes, const struct f
   return -1;
 }
 
-/* `size`: of the parts that a UDP superframe was made of, where the peer's kernel told it; else 0. */
+/* `size`: of the parts that a superframe is made of, where the peer's kernel, or ours, told it; else 0. */
 static void put_frame(struct writer *w, const uint8_t *bytes, size_t length, int32_t target, int size, bool merge) {
   struct virtio_net_hdr vnet = {0};
   struct frame f;
@@ -207,7 +209,7 @@ static napi_value tap_transmit(napi_env env, napi_callback_info info) {
     int32_t target = column(b, COLUMN_TARGET)[i];
     const uint8_t *bytes = item_bytes(b, i, length);
     const struct virtio_net_hdr *vnet = (const struct virtio_net_hdr *)vnet_of(b, i);
-    int size = vnet->gso_type == VIRTIO_NET_HDR_GSO_UDP_L4 ? vnet->gso_size : 0;
+    int size = vnet->gso_type != VIRTIO_NET_HDR_GSO_NONE ? vnet->gso_size : 0;
     if (bytes) put_frame(&w, bytes, length, target, size, merge);
     else fail(&w, target, EFAULT);
   }

@@ -43,6 +43,9 @@ const struct envelope *envelope_of(const struct sender *s, int32_t target) {
 
 int socket_of(const struct sender *s, const struct batch *b, int item) {
   int by_flow = (int)((uint32_t)column(b, COLUMN_FLOW)[item] % (unsigned)s->count);
+  uint32_t target = (uint32_t)column(b, COLUMN_TARGET)[item];
+  if (target >= s->record_count) return by_flow; /* refused when its message is prepared */
+  if (s->by_family && !is_mapped(s->records + (size_t)target * RECORD_WORDS + RECORD_ADDRESS)) return (s->sets - 1) * s->count + by_flow;
   if (!s->by_df) return by_flow;
   size_t length = (uint32_t)column(b, COLUMN_LENGTH)[item];
   const uint8_t *bytes = item_bytes(b, item, length);

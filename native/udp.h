@@ -9,7 +9,7 @@
 #include <string.h>
 
 enum { RECORD_ADDRESS, RECORD_PORT = 4, RECORD_VNI, RECORD_LINK, RECORD_SCOPE, RECORD_WORDS };
-enum { VXLAN_LENGTH = 8 };
+enum { VXLAN_LENGTH = 8, VNI_MASK = 0xffffff };
 
 static inline bool is_mapped(const int32_t *address) {
   return address[0] == 0 && address[1] == 0 && address[2] == 0xffff;

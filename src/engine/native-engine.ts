@@ -1,6 +1,5 @@
 /** Starts and ends the workers, and has them carry what the control thread has opened. */
 
-import { setFlagsFromString } from 'node:v8';
 import { Worker } from 'node:worker_threads';
 import { native } from '../io/native.ts';
 import type { Tables } from '../tables/tables.ts';
@@ -11,35 +10,30 @@ import type { WorkerHabits, WorkerPlan } from './worker.ts';
 
 const STOP_DEADLINE_MS = 3000;
 
-/**
- * The hot path is made of many small functions. V8 inlines them up to budgets that are too small for it, and learning,
- * which is hot only at first, takes of them what the rest would need; with these a frame costs a third less. And V8
- * looks at what is hot when it has run for long: a tunnel that carries a ping now and then would be interpreted for
- * minutes, at ten times the cost; with this budget a few hundred frames are enough. All must be set before the worker
- * starts.
- */
-export function tuneCompiler(): void {
-  setFlagsFromString('--max-inlined-bytecode-size=1000');
-  setFlagsFromString('--max-inlined-bytecode-size-cumulative=7000');
-  setFlagsFromString('--interrupt-budget=2000');
-}
+/** Those whose workers are at work. Also a process that fails waits for its threads before it ends. */
+const working = new Set<NativeEngine>();
+process.on('exit', () => {
+  for (const engine of working) engine.tellToStop();
+});
 
 export class NativeEngine implements Engine {
   readonly ended: Promise<string | undefined>;
   readonly workers: number;
   /** Told when a link's TAP will never carry anything again, and why. */
   onLinkEnded: (link: number, why: string) => void = () => {};
+  /** Told when more comes by a link's TAP than is taken. */
+  onBehind: (link: number) => void = () => {};
   onWaysWanted: () => void = () => {};
   private readonly crew: readonly Hand[];
   private readonly stopWord = new Int32Array(new SharedArrayBuffer(4));
   private readonly timer: NodeJS.Timeout;
 
   constructor(tables: Tables, workers: number, habits: WorkerHabits) {
-    tuneCompiler();
     this.workers = workers;
     const hear = (what: Report) => {
       if (what.kind === 'events') tables.events.ring();
       else if (what.kind === 'ways wanted') this.onWaysWanted();
+      else if (what.kind === 'behind') this.onBehind(what.link);
       else if (what.kind === 'link ended') this.onLinkEnded(what.link, what.why);
     };
     this.crew = Array.from({ length: workers }, (_, worker) => {
@@ -49,6 +43,7 @@ export class NativeEngine implements Engine {
     this.ended = Promise.race(this.crew.map(({ ended }) => ended));
     const housekeeping = new Housekeeping(tables);
     this.timer = setInterval(() => housekeeping.tick(monotonicSeconds()), 1000).unref();
+    working.add(this);
   }
 
   /** Resolves when every worker has carried its order out, if it has one. */
@@ -61,17 +56,22 @@ export class NativeEngine implements Engine {
     );
   }
 
-  /** `terminate` would hang while a worker waits in the kernel: a word, a ring, and a deadline. */
-  async stop(): Promise<void> {
-    clearInterval(this.timer);
+  /** `terminate` would hang while a worker waits in the kernel: a word and a ring. */
+  tellToStop(): void {
     Atomics.store(this.stopWord, 0, 1);
     for (const hand of this.crew) hand.wake();
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.timer);
+    this.tellToStop();
     let timer: NodeJS.Timeout | undefined;
     const deadline = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, STOP_DEADLINE_MS);
     });
     await Promise.race([Promise.all(this.crew.map(({ ended }) => ended)), deadline]);
     clearTimeout(timer);
+    working.delete(this);
     for (const hand of this.crew) hand.close();
   }
 }
@@ -98,14 +98,17 @@ class Hand {
       this.worker.on('error', (error) => resolve(`the data plane ended: ${error.message}`));
       this.worker.on('exit', () => resolve(undefined));
     });
-    this.ended.then(() => this.settle(this.ordered)); // nobody waits for one who is no more
+    this.ended.then(() => this.settle(Infinity)); // nobody waits for one who is no more
   }
 
   order(order: Order): Promise<void> {
     this.worker.postMessage(order);
     this.wake();
     const orders = ++this.ordered;
-    return new Promise((resolve) => this.waiting.push({ orders, resolve }));
+    return new Promise((resolve) => {
+      this.waiting.push({ orders, resolve });
+      this.settle(this.done);
+    });
   }
 
   wake(): void {

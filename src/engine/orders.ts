@@ -33,6 +33,8 @@ export type Report =
   | { kind: 'done'; orders: number }
   /** Superframes could leave whole, if their ways were known (`tables/ways.ts`). */
   | { kind: 'ways wanted' }
+  /** More comes by the link's TAP than is taken: batch after batch is full. */
+  | { kind: 'behind'; link: number }
   /** The link's TAP will never carry anything again: why. */
   | { kind: 'link ended'; link: number; why: string }
   /** It carries nothing any more: why, unless it was told to. */

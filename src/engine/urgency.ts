@@ -21,11 +21,13 @@ export class Urgency {
     this.urgent = urgent;
   }
 
-  /** After each batch from the TAP: whether it was full, so that more may wait. */
-  note(isFull: boolean): void {
+  /** After each batch from the TAP: whether it was full, so that more may wait. True: it has just fallen behind. */
+  note(isFull: boolean): boolean {
     this.full = isFull ? Math.min(this.full + 1, BEHIND) : Math.max(this.full - 1, 0);
-    if (!this.isUrgent && this.full === BEHIND) this.become(true);
-    else if (this.isUrgent && this.full === 0) this.become(false);
+    const wasUrgent = this.isUrgent;
+    if (!wasUrgent && this.full === BEHIND) this.become(true);
+    else if (wasUrgent && this.full === 0) this.become(false);
+    return this.isUrgent && !wasUrgent;
   }
 
   private become(urgent: boolean): void {

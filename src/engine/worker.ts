@@ -10,6 +10,7 @@ import { UdpReceiver, UdpSender } from '../io/udp-native.ts';
 import { Tables, type TablesMemory } from '../tables/tables.ts';
 import { Ways } from '../tables/ways.ts';
 import { BATCH, Carrier } from './carrier.ts';
+import { CompilerPace, tuneCompiler } from './compiler.ts';
 import type { Order, Report } from './orders.ts';
 import { Urgency } from './urgency.ts';
 
@@ -41,12 +42,15 @@ class DataPlaneWorker {
   private readonly tables: Tables;
   private readonly carrier: Carrier;
   private readonly urgency: Urgency;
+  private readonly pace = new CompilerPace();
   private readonly epoll: number;
   private readonly taps: (TapPort | undefined)[] = [];
   private readonly receivers: ({ udp: UdpReceiver; endpoint: number } | undefined)[] = [];
   private readonly senders: (UdpSender | undefined)[] = [];
   /** Links whose TAPs have something, and wait for the underlay. */
   private readonly paused: number[] = [];
+  /** By link: that it was behind once, and that was told. */
+  private readonly behind: (true | undefined)[] = [];
   private ways: Ways | undefined;
   private orders = 0;
 
@@ -62,13 +66,14 @@ class DataPlaneWorker {
   }
 
   run(): void {
-    const { addon, epoll, plan, tables, carrier } = this;
-    const ready = new Int32Array(1 + 2 * 16);
+    const { addon, epoll, plan, tables, carrier, pace } = this;
+    const ready = new Int32Array(2 + 2 * 16);
     this.takeOrders();
     while (Atomics.load(plan.stop, 0) === 0) {
       const count = addon.pollWait(epoll, ready, plan.busyPoll);
+      pace.note(ready[1]);
       tables.rounds.begin();
-      for (let i = 0; i < count; i++) this.serve(ready[1 + 2 * i], ready[0]);
+      for (let i = 0; i < count; i++) this.serve(ready[2 + 2 * i], ready[0]);
       if (!carrier.isBlocked) tables.rounds.end();
     }
     addon.closeFd(epoll);
@@ -88,10 +93,17 @@ class DataPlaneWorker {
     const { carrier } = this;
     if (carrier.isBlocked) return this.pause(link);
     const frames = carrier.out(link, now);
-    this.urgency.note(frames >= BATCH);
+    if (this.urgency.note(frames >= BATCH)) this.tellBehind(link);
     if (this.ways?.areWanted()) report({ kind: 'ways wanted' });
     if (frames === 0) this.checkEnd(link);
     if (carrier.isBlocked) this.addon.pollAdd(this.epoll, (carrier.udp as UdpSender).blockedFd, WRITABLE, 1);
+  }
+
+  /** Once for each link. */
+  private tellBehind(link: number): void {
+    if (this.behind[link]) return;
+    this.behind[link] = true;
+    report({ kind: 'behind', link });
   }
 
   private back(id: number, now: number): void {
@@ -172,7 +184,7 @@ class DataPlaneWorker {
     if (!tap) return;
     this.addon.pollRemove(this.epoll, tap.options.fd);
     this.carrier.remove(link);
-    this.taps[link] = undefined;
+    this.taps[link] = this.behind[link] = undefined;
   }
 }
 
@@ -181,6 +193,7 @@ function report(what: Report): void {
 }
 
 function runWorker(plan: WorkerPlan): void {
+  tuneCompiler();
   try {
     new DataPlaneWorker(plan).run();
     report({ kind: 'ended' });

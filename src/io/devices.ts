@@ -14,6 +14,8 @@ export interface Device {
   /** Somebody said so (`ip link set ... promisc on`); a bridge or a capture does not. */
   readonly promiscuous: boolean;
   readonly group: number;
+  /** How many packets may wait in it. */
+  readonly txqueuelen: number;
   /** Index of the bridge (or bond, VRF) that it is a port of; 0: none. */
   readonly master: number;
   /** `tun`, `bridge`, `vxlan`, ...; empty for a network card. */
@@ -93,7 +95,7 @@ export function findDevice(which: string | number): Device | undefined {
 
 /** An interface can have further names, longer ones. */
 function nameAttribute(name: string): number {
-  return name.length > NAME_MOST ? ATTRIBUTE.otherName : ATTRIBUTE.name;
+  return Buffer.byteLength(name) > NAME_MOST ? ATTRIBUTE.otherName : ATTRIBUTE.name;
 }
 
 /** `body`: of a message that tells of an interface. */
@@ -110,6 +112,7 @@ export function readDevice(body: Buffer): Device {
     up: (body.readUInt32LE(8) & UP) !== 0,
     promiscuous: (body.readUInt32LE(8) & PROMISCUOUS) !== 0,
     group: numberOf(found.get(ATTRIBUTE.group)),
+    txqueuelen: numberOf(found.get(ATTRIBUTE.txqueuelen)),
     master: numberOf(found.get(ATTRIBUTE.master)),
     kind,
     alias: textOf(found.get(ATTRIBUTE.alias)),

@@ -100,6 +100,22 @@ export class HostWatch {
     for (const listener of this.listenersOf(now.index)) listener.device?.(now, before);
   }
 
+  /** As `tell`: all that it has there. */
+  tellNeighbors(index: number, all: readonly Neighbor[]): void {
+    const gone = new Map([...this.neighbors.of(index)].map((each) => [each.ip.join(), each]));
+    for (const each of all) {
+      const key = each.ip.join();
+      const before = gone.get(key);
+      gone.delete(key);
+      if (before?.mac === each.mac && before.state === each.state) continue;
+      this.putNeighbor(key, { ...each, device: index });
+    }
+    for (const [key, was] of gone) {
+      this.neighbors.take(index, key);
+      this.neighborGone(was);
+    }
+  }
+
   /** Takes all that the kernel has told. What a listener causes is taken by the call that told the listener. */
   private drain(): void {
     if (this.isDraining) return;
@@ -187,8 +203,10 @@ export class HostWatch {
     const key = neighbor.ip.join();
     if (type === TYPE.delNeigh) {
       if (this.neighbors.take(neighbor.device, key)) this.neighborGone(neighbor);
-      return;
-    }
+    } else this.putNeighbor(key, neighbor);
+  }
+
+  private putNeighbor(key: string, neighbor: Neighbor): void {
     this.neighbors.put(neighbor.device, key, neighbor);
     for (const listener of this.listenersOf(neighbor.device)) listener.neighbor?.(neighbor);
   }

@@ -27,12 +27,11 @@ export interface Native {
     envelopes: Uint8Array,
     status: Int32Array,
     stats: Float64Array,
-    trains: number,
-    byDf: number,
+    habits: number,
     ways: Int32Array | null,
   ): SenderHandle | number;
   releaseSender(sender: SenderHandle): number;
-  tapOpen(name: string, oneOfSeveral: number): number;
+  tapOpen(name: string, oneOfSeveral: number, index?: number): number;
   /** `made` becomes the index of its device, and the descriptor of its program. */
   outletOpen(made: Int32Array): number;
   tapSteer(fd: number, on: number): number;

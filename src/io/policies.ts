@@ -12,22 +12,21 @@ import { ask, FLAGS, KernelRefusal, PROTOCOL, TYPE } from './rtnetlink.ts';
 const GET_TABLES = (10 << 8) | 1;
 const GET_POLICIES = 0x25;
 const POLICY_COUNTS = 1;
-/** Who may not ask is taken to have some. */
-const EPERM = -1;
 const RULE = { priority: 6 } as const;
 /** Those that every host has: local, main, default. */
 const USUAL_RULES = [0, 32_766, 32_767];
 /** The kernel lacks it altogether. */
 const LACKING = ['EPROTONOSUPPORT', 'EINVAL', 'EOPNOTSUPP', 'ENOENT', 'ENOTSUP'];
+const WITHOUT_GROUPS = ['ENOSYS', 'ENODEV', 'EINVAL'];
 
-/** The first that is found, as words; undefined: none. */
+/** The first that is found, as words; undefined: none. Who may not ask is taken to have some. */
 export function findPolicy(): string | undefined {
   try {
     return findFirst();
   } catch (error) {
-    if (error instanceof KernelRefusal)
-      return `what this host does with packets cannot be told (${error.code})`;
-    throw error;
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === undefined) throw error;
+    return `what this host does with packets cannot be told (${code})`;
   }
 }
 
@@ -66,7 +65,10 @@ function hasPrograms(): boolean {
   const path = /^0::(.*)$/m.exec(contentOf('/proc/self/cgroup'))?.[1];
   if (path === undefined) return false;
   const count = native().cgroupPrograms(path);
-  return count > 0 || count === EPERM;
+  if (count >= 0) return count > 0;
+  const refusal = new KernelRefusal('programs of the control group cannot be counted', count, '');
+  if (WITHOUT_GROUPS.includes(refusal.code)) return false;
+  throw refusal;
 }
 
 function contentOf(path: string): string {

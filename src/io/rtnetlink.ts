@@ -1,6 +1,6 @@
 /**
- * Requests to the kernel by netlink, mostly rtnetlink, answered at once: it carries a request out while it is being sent, so all of
- * the answer can be read as soon as `netlinkSend` returns, and nobody has to wait.
+ * Requests to the kernel by netlink, mostly rtnetlink, answered at once: it carries a request out while it is being
+ * sent, so all of the answer can be read as soon as `netlinkSend` returns, and nobody has to wait.
  */
 
 import { getSystemErrorMap, getSystemErrorName } from 'node:util';

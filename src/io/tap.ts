@@ -5,6 +5,9 @@ import type { Batch } from '../memory/batch.ts';
 import { handleOf, native, type WatchHandle } from './native.ts';
 import { FAILURES_MOST, type Port } from './port.ts';
 
+/** Of a TAP that was deleted; libuv has no name for it. */
+const EBADFD = 77;
+
 export interface TapOptions {
   readonly fd: number;
   /** One shared word: the link's MTU, by which an unfinished frame is known to be a superframe. */
@@ -28,7 +31,7 @@ export class TapPort implements Port {
 
   receive(batch: Batch): number {
     const got = this.addon.tapReceive(handleOf(batch), this.options.fd);
-    if (got < 0) this.ended = `the TAP is gone (${getSystemErrorName(got)})`;
+    if (got < 0) this.ended = `the TAP is gone (${got === -EBADFD ? 'EBADFD' : getSystemErrorName(got)})`;
     else if (got === 0 && this.bell) this.addon.watchAgain(this.bell);
     batch.count = Math.max(got, 0);
     return batch.count;

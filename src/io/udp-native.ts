@@ -10,6 +10,9 @@ const BLOCKED_FD = 1;
 const LISTS = 2;
 const STATUS_WORDS = LISTS + 2 * FAILURES_MOST;
 
+/** `native/send.c` */
+const HABIT = { trains: 1, byDf: 2, byFamily: 4 };
+
 /** Trains are large: a few at a time stay in the cache between receiving and handing over. */
 const TRAINS_A_CALL = 8;
 
@@ -40,8 +43,10 @@ export interface SenderSockets {
   readonly envelopes: Uint8Array;
   /** Whether datagrams may leave as trains. */
   readonly trains: boolean;
-  /** Twice as many sockets: those behind set DF, for frames whose inner packet has it. */
+  /** Behind them as many that set DF, for frames whose inner packet has it. */
   readonly byDf?: boolean;
+  /** Behind those as many of IPv6: the others are of IPv4. */
+  readonly byFamily?: boolean;
   /** Of superframes that leave whole (`tables/ways.ts`). */
   readonly ways?: Int32Array;
 }
@@ -61,10 +66,10 @@ export class UdpSender implements UnderlayTransmitter {
   }
 
   bind(records: Int32Array): void {
-    const { sending, envelopes, trains, byDf, ways = null } = this.sockets;
+    const { sending, envelopes, trains, byDf, byFamily, ways = null } = this.sockets;
     const { addon, status, counts } = this;
-    const habits = [trains ? 1 : 0, byDf ? 1 : 0, ways] as const;
-    const sender = addon.bindSender(sending, records, envelopes, status, counts, ...habits);
+    const habits = (trains ? HABIT.trains : 0) | (byDf ? HABIT.byDf : 0) | (byFamily ? HABIT.byFamily : 0);
+    const sender = addon.bindSender(sending, records, envelopes, status, counts, habits, ways);
     if (typeof sender === 'number') throw new Error('there is no memory for the sending sockets');
     this.sender = sender;
   }

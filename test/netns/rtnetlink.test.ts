@@ -63,6 +63,7 @@ function judged(link: IpLink, all: IpLink[]): Device {
     mac: link.address,
     up: link.flags.includes('UP'),
     promiscuous: link.flags.includes('PROMISC'),
+    txqueuelen: link.txqlen ?? 0,
     group: Number(link.group),
     master: all.find(({ ifname }) => ifname === link.master)?.ifindex ?? 0,
     kind,
