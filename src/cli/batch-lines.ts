@@ -2,6 +2,9 @@
 
 import { UsageError } from './grammar.ts';
 
+/** Most lines: words with one blank between them. */
+const PLAIN = /^[^ \t\r'"#\\]+( [^ \t\r'"#\\]+)*$/;
+
 export interface BatchLine {
   /** Of the last line that it took, from 1. */
   number: number;
@@ -36,6 +39,7 @@ export class BatchLines {
 
   private take(line: string): BatchLine | undefined {
     this.number++;
+    if (this.begun === undefined && PLAIN.test(line)) return { number: this.number, words: line.split(' ') };
     const hash = line.indexOf('#');
     const text = (this.begun ?? '') + (hash < 0 ? line : line.slice(0, hash));
     this.begun = text.endsWith('\\') ? text.slice(0, -1) : undefined;
@@ -49,12 +53,8 @@ export class BatchLines {
   }
 }
 
-/** Most lines: words with one blank between them. */
-const PLAIN = /^[^ \t\r'"]+( [^ \t\r'"]+)*$/;
-
 /** Words are parted by blanks; a quoted one may have blanks in it. */
 export function splitWords(text: string): string[] {
-  if (PLAIN.test(text)) return text.split(' ');
   const words: string[] = [];
   const word = /[ \t\r]*(?:"([^"]*)"|'([^']*)'|(["'])|([^ \t\r]+))/y;
   for (let found = word.exec(text); found; found = word.exec(text)) {

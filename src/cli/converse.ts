@@ -7,7 +7,7 @@ import type { Client } from '../control/client.ts';
 import type { Answer } from '../control/protocol.ts';
 import { sentenceOf } from '../control/refusal.ts';
 import type { Plan } from './plan.ts';
-import { Printer, type Show, type Write } from './printer.ts';
+import { type Kind, Printer, type Show, type Write } from './printer.ts';
 
 /** Requests without an answer, at most. */
 const WINDOW = 4096;
@@ -23,10 +23,15 @@ export interface Job {
 export type Jobs = AsyncIterable<Iterable<Job>> | Iterable<Iterable<Job>>;
 
 interface Pending {
-  job: Job;
-  /** The last request of its job, or what never became one. */
-  isLast: boolean;
+  where: string;
+  /** Of the request; 0: there is none. */
+  id: number;
+  /** Why there is none: a sentence. */
+  why?: string;
+  pick?: Plan['pick'];
+  /** For what comes; at the last request of its job it ends. */
   printer?: Printer;
+  isLast?: boolean;
 }
 
 export interface Terms {
@@ -47,7 +52,6 @@ export class Conversation {
   private readonly pending: Pending[] = [];
   /** Of `pending`: those before are done with. */
   private done = 0;
-  private sent = 0;
   private isFed = false;
   private failures = 0;
   private wakeFeeder?: () => void;
@@ -89,21 +93,26 @@ export class Conversation {
   }
 
   /** False: nothing may follow. */
-  private take(job: Job): boolean {
-    const { show, force, write } = this.terms;
-    const { plan } = job;
-    if (typeof plan === 'string') this.pending.push({ job, isLast: true });
+  private take({ where, plan }: Job): boolean {
+    const { force } = this.terms;
+    if (typeof plan === 'string') this.pending.push({ where, id: 0, why: plan });
+    else if (plan.kind) this.ask(where, plan, plan.kind);
     else {
-      const { requests, kind, isOfOne = false } = plan;
-      const printer = kind && new Printer(kind, show, isOfOne, write);
-      for (let at = 0; at < requests.length; at++) {
-        const { verb, args } = requests[at];
-        this.client.send(verb, args as never, this.sent++ > 0 && !force);
-        this.pending.push({ job, isLast: at === requests.length - 1, printer });
+      for (const { verb, args } of plan.requests) {
+        this.pending.push({ where, id: this.client.sendAmong(verb, args as never, !force) });
       }
     }
     this.wakeReader?.();
     return force || typeof plan !== 'string';
+  }
+
+  private ask(where: string, { requests, isOfOne = false, pick }: Plan, kind: Kind): void {
+    const { show, force, write } = this.terms;
+    const printer = new Printer(kind, show, isOfOne, write);
+    for (const [at, { verb, args }] of requests.entries()) {
+      const id = this.client.send(verb, args as never, !force);
+      this.pending.push({ where, id, printer, pick, isLast: at === requests.length - 1 });
+    }
   }
 
   private room(): Promise<void> {
@@ -120,21 +129,30 @@ export class Conversation {
         });
       }
       if (this.done === this.pending.length) return;
-      const { job, isLast, printer } = this.pending[this.done];
-      if (typeof job.plan === 'string') this.fail(job, job.plan);
-      else {
-        let ended = false;
-        while (!ended) {
-          if (this.settled === this.some.length) await this.more();
-          const answer = this.some[this.settled++];
-          ended = answer === undefined || !('items' in answer);
-          const writing = this.settle(job, answer, printer, isLast);
-          if (writing) await writing;
-        }
-      }
+      const one = this.pending[this.done];
+      if (one.id === 0) this.fail(one, one.why);
+      else if (!this.isPassed(one)) await this.settle(one);
       this.done++;
       if (this.isStopped) return;
       this.forget();
+    }
+  }
+
+  /** It was carried out, and one that went with it and came after it is answered. */
+  private isPassed({ id }: Pending): boolean {
+    return this.settled < this.some.length && this.some[this.settled].id > id;
+  }
+
+  private async settle(one: Pending): Promise<void> {
+    for (;;) {
+      if (this.settled === this.some.length) await this.more();
+      if (this.isPassed(one)) return;
+      const answer: Answer | undefined = this.some[this.settled++];
+      if (answer === undefined) return this.fail(one, 'the daemon has closed the connection (ECONNRESET)');
+      if ('error' in answer) return this.fail(one, sentenceOf(answer.error));
+      if (!('items' in answer)) return one.isLast ? one.printer?.end() : undefined;
+      const { pick } = one;
+      await one.printer?.add(pick ? answer.items.filter((item) => pick(item as never)) : answer.items);
     }
   }
 
@@ -142,20 +160,6 @@ export class Conversation {
     const { value, done } = await this.answers.next();
     this.some = done ? [] : value;
     this.settled = 0;
-  }
-
-  /** `answer` undefined: there will be none. */
-  private settle(
-    job: Job,
-    answer: Answer | undefined,
-    printer: Printer | undefined,
-    isLast: boolean,
-  ): Promise<void> | void {
-    if (answer === undefined) return this.fail(job, 'the daemon has closed the connection (ECONNRESET)');
-    if ('error' in answer) return this.fail(job, sentenceOf(answer.error));
-    if (!('items' in answer)) return isLast ? printer?.end() : undefined;
-    const { pick } = job.plan as Plan;
-    return printer?.add(pick ? answer.items.filter((item) => pick(item as never)) : answer.items);
   }
 
   /** What is done with, now and then; and there is room again. */
@@ -166,9 +170,9 @@ export class Conversation {
     this.wakeFeeder?.();
   }
 
-  private fail(job: Job, why: string): void {
+  private fail({ where }: Pending, why: string | undefined): void {
     this.failures++;
-    this.terms.complain(`${job.where}${why}`);
+    this.terms.complain(`${where}${why}`);
     this.wakeFeeder?.();
   }
 }

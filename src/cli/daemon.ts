@@ -3,6 +3,7 @@
  * `-c FILE` they are as the file says, before the daemon is ready and again at each SIGHUP.
  */
 
+import { fstatSync, rmSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { EngineArgs } from '../config/shapes.ts';
 import { Dataplane } from '../control/dataplane.ts';
@@ -11,14 +12,16 @@ import { type Log, logTo } from '../control/log.ts';
 import { formatOffloads } from '../control/offloads.ts';
 import { countWorkers } from '../control/open-tap.ts';
 import { takeBackAll } from '../control/record.ts';
-import { socketPath } from '../control/socket-path.ts';
+import { logPath, socketPath } from '../control/socket-path.ts';
 import type { Configuration } from '../daemon/configuration.ts';
+import type { Dispatch } from '../daemon/conversation.ts';
 import { Daemon } from '../daemon/daemon.ts';
-import { type Dispatch, serve } from '../daemon/server.ts';
+import { serve } from '../daemon/server.ts';
 import { CARRYING_WORDS, type CarryingReading, defaultCarrying } from './carrying-words.ts';
 import { FormError, Grammar, named, UsageError, type Words } from './grammar.ts';
 import { whole } from './values.ts';
 import { version } from './version.ts';
+import { carryOnUnheard } from './written.ts';
 
 interface DaemonReading extends CarryingReading {
   /** Of a configuration. */
@@ -108,6 +111,8 @@ async function carry(reading: DaemonReading): Promise<number> {
     process.once('SIGINT', () => end(undefined));
     process.once('SIGTERM', () => end(undefined));
   });
+  process.on('SIGUSR2', () => log('info', 'SIGUSR2: `vtep -s link show` and `vtep fdb show` tell more'));
+  carryOnUnheard();
   const workers = countWorkers(carrying);
   const plane = new Dataplane({ ...carrying, links, remoteSize: remotes, workers, atLocal: false }, log);
   const held = new Daemon(plane, untilEmpty);
@@ -142,7 +147,14 @@ async function carry(reading: DaemonReading): Promise<number> {
   await held.close();
   await server.close();
   if (failure) log('error', failure);
+  else removeLog(logPath(path));
   return failure ? 1 : 0;
+}
+
+/** That of a verb which has started us. */
+function removeLog(path: string): void {
+  const file = statSync(path, { throwIfNoEntry: false });
+  if (file && file.ino === fstatSync(2).ino && file.dev === fstatSync(2).dev) rmSync(path, { force: true });
 }
 
 /** Nobody waits for what a signal asked: it is said in the log. */

@@ -1,26 +1,17 @@
 /**
  * `vtep exec -- CMD...`: runs CMD with shells of ours before the real `ip` and `bridge` in its PATH
- * (`drop-in/shim.ts`), and ends as it does. They stand in the folder of the control sockets, in one that is named by
- * what is in it: whatever CMD leaves running finds them there afterwards too, and nothing is left behind each time.
+ * (`drop-in/shim.ts`), and ends as it does. They stand in a folder beside the control sockets, as long as CMD runs, or
+ * anything that it has left running.
  */
 
 import { spawn } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import {
-  accessSync,
-  constants,
-  mkdirSync,
-  readdirSync,
-  readlinkSync,
-  renameSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { accessSync, constants, mkdirSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { constants as os } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { runFolder } from '../control/socket-path.ts';
-import { pathPastShims, shim, shimFolder } from './drop-in/shim.ts';
+import { environmentOf, runFolder } from '../control/socket-path.ts';
+import { shimFolder, sweep } from './drop-in/left-behind.ts';
+import { pathPastShims, shim } from './drop-in/shim.ts';
 import { FormError } from './grammar.ts';
 
 const TOOLS = ['ip', 'bridge'] as const;
@@ -30,19 +21,22 @@ export async function exec(words: readonly string[]): Promise<number> {
   const [command, ...rest] = words[0] === '--' ? words.slice(1) : words;
   if (command === undefined) throw new FormError('the command is missing', 'vtep exec -- CMD...');
   const path = pathPastShims(process.env.PATH ?? '');
-  const folder = makeShims(path);
+  const run = runFolder();
+  const folder = makeShims(path, run);
   const child = spawn(command, rest, {
     stdio: [0, 1, 2, ...furtherDescriptors()],
-    env: { ...process.env, PATH: `${folder}${delimiter}${path}` },
+    env: { ...process.env, ...environmentOf(), PATH: `${folder}${delimiter}${path}` },
   });
   for (const signal of FORWARDED) process.on(signal, () => child.kill(signal));
-  return new Promise((resolve) => {
+  const status = await new Promise<number>((resolve) => {
     child.once('error', (error: NodeJS.ErrnoException) => {
       process.stderr.write(`vtep: "${command}" cannot be run (${error.code})\n`);
       resolve(error.code === 'ENOENT' ? 127 : 126);
     });
     child.once('exit', (status, signal) => resolve(status ?? 128 + os.signals[signal ?? 'SIGKILL']));
   });
+  await sweep(run).catch(() => {}); // whatever is left there, the status is CMD's
+  return status;
 }
 
 /** Those that a shell opens by a digit (`3<FILE`) are CMD's too; Node's own, which lie among them, are not. */
@@ -62,22 +56,15 @@ function whatIs(fd: string): string {
   }
 }
 
-function makeShims(path: string): string {
-  const run = runFolder();
+function makeShims(path: string, run: string): string {
   const [main, beside] = ['drop-in', 'beside'].map((name) =>
     fileURLToPath(new URL(`${name}.js`, import.meta.url)),
   );
-  const texts = TOOLS.map((tool) =>
-    shim({ tool, real: realOf(tool, path), node: process.execPath, main, beside, run }),
-  );
-  const name = createHash('sha256').update(texts.join()).digest('hex').slice(0, 16);
-  const folder = shimFolder(run, name);
+  const folder = shimFolder(run);
   makeFolder(folder);
-  for (const [at, tool] of TOOLS.entries()) {
-    // whole at any moment: another may be running it
-    const fresh = join(folder, `.${tool}-${process.pid}`);
-    writeFileSync(fresh, texts[at], { mode: 0o755 });
-    renameSync(fresh, join(folder, tool));
+  for (const tool of TOOLS) {
+    const text = shim({ tool, real: realOf(tool, path), node: process.execPath, main, beside, run });
+    writeFileSync(join(folder, tool), text, { mode: 0o755 });
   }
   return folder;
 }
@@ -85,12 +72,12 @@ function makeShims(path: string): string {
 /** Ours alone: whoever can write there would choose what CMD runs. */
 function makeFolder(folder: string): void {
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o755 });
+    rmSync(folder, { recursive: true, force: true }); // of one who had this number before
+    mkdirSync(dirname(folder), { recursive: true, mode: 0o755 });
+    mkdirSync(folder, { mode: 0o755 });
   } catch (error) {
     throw new Error(`the folder ${folder} cannot be made (${(error as NodeJS.ErrnoException).code})`);
   }
-  const { uid } = statSync(folder);
-  if (uid !== process.getuid?.()) throw new Error(`the folder ${folder} is another user's (EPERM)`);
 }
 
 /** As a shell would find it; empty: there is none. */

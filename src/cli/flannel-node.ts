@@ -9,6 +9,7 @@ import { readNode } from './flannel-reading.ts';
 import { openRegistry, rememberedWords } from './flannel-registry.ts';
 import type { NodeReading } from './flannel-words.ts';
 import type { CliOptions } from './options.ts';
+import { carryOnUnheard } from './written.ts';
 
 const MINUTE_S = 60;
 
@@ -16,6 +17,7 @@ export async function node(words: readonly string[], options: CliOptions): Promi
   const reading = readNode(words);
   const log = logTo(process.stderr, { level: reading.logLevel });
   refuseUnprivileged();
+  carryOnUnheard();
   const signalled = new Promise<NodeJS.Signals>((end) => {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => end(signal));
   });

@@ -4,7 +4,7 @@ import { LOG_LEVELS, type LogLevel } from '../control/log.ts';
 import type { NetworkWords } from '../flannel/contract/network.ts';
 import { GoFlags, truth } from './go-flags.ts';
 import { refused, UsageError, type Word, type Words } from './grammar.ts';
-import { device, host, oneOf, whole } from './values.ts';
+import { host, newDevice, oneOf, whole } from './values.ts';
 
 /** Where etcd is, and who we are there. */
 export interface EtcdReading {
@@ -163,7 +163,7 @@ const NODE_WORDS: Words<NodeReading> = {
   '--bridge': {
     form: 'DEV',
     take: (reading, next) => {
-      reading.bridge = device(next(), '--bridge');
+      reading.bridge = newDevice(next(), '--bridge');
     },
   },
   ...STATE_WORDS,

@@ -21,6 +21,13 @@ export class FormError extends UsageError {
 
 type Next = () => string;
 
+/** Where a word stands, with what is behind it, that is said once. */
+interface Said {
+  once: string;
+  from: number;
+  to: number;
+}
+
 export interface Word<T> {
   /** What stands behind it: `MIN MAX`, or the words to choose from: `unset|set|inherit`. */
   form: string;
@@ -40,18 +47,23 @@ export class Grammar<T> {
   readonly words: Words<T>;
   /** In the table's order. */
   private readonly spellings = new Map<string, Word<T>>();
+  /** What words that may be cut short begin with: most that are none, such as addresses, begin otherwise. */
+  private readonly initials = new Set<string>();
 
   constructor(words: Words<T>) {
     this.words = words;
     for (const [names, word] of Object.entries(words)) {
-      for (const name of names.split('|')) this.spellings.set(name, word);
+      for (const name of names.split('|')) {
+        this.spellings.set(name, word);
+        if (!word.whole) this.initials.add(name[0]);
+      }
     }
   }
 
   /** The word that is meant, in full; undefined: none. */
   find(given: string, mayBeShort = true): string | undefined {
     if (this.spellings.has(given)) return given;
-    if (!mayBeShort || given === '') return undefined;
+    if (!mayBeShort || !this.initials.has(given[0])) return undefined;
     for (const [name, word] of this.spellings) {
       if (!word.whole && name.startsWith(given)) return name;
     }
@@ -64,26 +76,30 @@ export class Grammar<T> {
 
   /** Reads all of them; `other` has those that the table does not know, and says no by throwing. */
   read(given: readonly string[], into: T, other: (word: string) => void, mayBeShort = () => true): T {
+    const said: Said[] = [];
     let at = 0;
-    let said: Map<string, string> | undefined;
+    let name: string | undefined;
+    const next = () => {
+      if (at >= given.length) throw new UsageError(`"${name}" wants a value behind it`);
+      return given[at++];
+    };
     while (at < given.length) {
       const from = at;
       const one = given[at++];
-      const name = this.find(one, mayBeShort());
+      name = this.find(one, mayBeShort());
       if (name === undefined) {
         other(one);
         continue;
       }
       const word = this.spellings.get(name) as Word<T>;
       const once = typeof word.once === 'function' ? word.once(into) : word.once;
-      const before = once && said?.get(once);
-      if (before) throw new UsageError(`"${name}" follows "${before}": only one of them can hold`);
-      const next = () => {
-        if (at >= given.length) throw new UsageError(`"${name}" wants a value behind it`);
-        return given[at++];
-      };
+      const before = once && said.find((each) => each.once === once);
+      if (before) {
+        const words = given.slice(before.from, before.to).join(' ');
+        throw new UsageError(`"${name}" follows "${words}": only one of them can hold`);
+      }
       word.take(into, next);
-      if (once) said = (said ?? new Map()).set(once, given.slice(from, at).join(' '));
+      if (once) said.push({ once, from, to: at });
     }
     return into;
   }

@@ -48,6 +48,13 @@ export const INTERFACE_WORDS: Words<LinkReading> = {
     },
     whole: true,
   },
+  index: {
+    form: 'N',
+    take: ({ args }, next) => {
+      args.index = whole(next(), 'index', 1, 2 ** 31 - 1);
+    },
+    whole: true,
+  },
   address: { form: 'MAC|IP/PREFIX', take: address, whole: true },
   name: {
     form: 'NAME',

@@ -7,7 +7,7 @@ import type { LinkArgs } from '../control/protocol.ts';
 import { MAX_VNI } from '../wire/vxlan.ts';
 import { Grammar, RefusedWord, UsageError, type Words } from './grammar.ts';
 import { INTERFACE_WORDS } from './interface-words.ts';
-import { device } from './values.ts';
+import { device, newDevice } from './values.ts';
 import { type LinkReading, NO_METADATA, VXLAN_WORDS } from './vxlan-words.ts';
 
 export const LINK_WORDS: Words<LinkReading> = { ...VXLAN_WORDS, ...INTERFACE_WORDS };
@@ -57,12 +57,14 @@ export function checkNew({ id, external, vnifilter }: LinkArgs): void {
 
 export function parseLinkAdd(words: readonly string[]): LinkArgs {
   const args = parse(words);
+  newDevice(args.name, 'NAME');
   checkNew(args);
   return args;
 }
 
 export function parseLinkSet(words: readonly string[]): LinkArgs {
   const args = parse(words);
+  if (args.index !== undefined) throw new UsageError('"index" is said of a link when it is made');
   if (Object.keys(args).length === 1) throw new UsageError(`nothing is said of what ${args.name} should be`);
   return args;
 }

@@ -44,24 +44,28 @@ export interface Found {
 
 /** Without a verb it is `show`, as in iproute2. */
 export function findVerb(object: string, verbs: Commands, words: readonly string[]): Found {
-  const [spoken] = object.split('|');
-  if (Object.hasOwn(verbs, '')) return { object: spoken, verb: '', command: verbs[''], words };
-  const [given = 'show', ...rest] = words;
-  if (Object.hasOwn(verbs, given)) return { object: spoken, verb: given, command: verbs[given], words: rest };
+  if (Object.hasOwn(verbs, '')) return { object, verb: '', command: verbs[''], words };
+  const given = words[0] ?? 'show';
+  const rest = words.slice(1);
+  if (Object.hasOwn(verbs, given)) return { object, verb: given, command: verbs[given], words: rest };
   const names = Object.keys(verbs);
   const name = spelled(names, given);
-  const listed = names.map((each) => each.split('|')[0]).join(', ');
-  if (name === undefined) {
-    throw new FormError(
-      `the verb "${given}" of ${spoken} is not known; there is ${listed}`,
-      `vtep ${spoken} { ${listed.replaceAll(', ', ' | ')} }`,
-    );
-  }
-  return { object: spoken, verb: name.split('|')[0], command: verbs[name], words: rest };
+  if (name !== undefined) return { object, verb: name, command: verbs[name], words: rest };
+  const spoken = firstOf(object);
+  const listed = names.map(firstOf).join(', ');
+  throw new FormError(
+    `the verb "${given}" of ${spoken} is not known; there is ${listed}`,
+    `vtep ${spoken} { ${listed.replaceAll(', ', ' | ')} }`,
+  );
 }
 
 export function formOf({ object, verb, command }: Found): string {
-  return ['vtep', object, verb, command.form].filter((part) => part !== '').join(' ');
+  return ['vtep', firstOf(object), firstOf(verb), command.form].filter((part) => part !== '').join(' ');
+}
+
+/** Of the spellings. */
+function firstOf(name: string): string {
+  return name.split('|')[0];
 }
 
 /** A verb's words come to a plan, or to a sentence with the verb's form. */

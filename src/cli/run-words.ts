@@ -13,6 +13,7 @@ import {
 } from './carrying-words.ts';
 import { Grammar, UsageError, type Words } from './grammar.ts';
 import { checkName, checkNew, LINK_WORDS, takeName } from './link-words.ts';
+import { newDevice } from './values.ts';
 import type { LinkReading } from './vxlan-words.ts';
 
 export interface RunOptions extends Options, Carrying {
@@ -52,6 +53,7 @@ export function parseRun(words: readonly string[]): RunOptions {
   );
   const { args, socket } = reading;
   checkName(args);
+  newDevice(args.name, 'NAME');
   checkNew(args);
   checkDone(args);
   const linkLocal = args.remotes?.find(isLinkLocal);

@@ -7,6 +7,7 @@ import { FormError } from './grammar.ts';
 import { parseRun, RUN_FORM, type RunOptions } from './run-words.ts';
 import { describe } from './show.ts';
 import { version } from './version.ts';
+import { carryOnUnheard } from './written.ts';
 
 export async function run(words: string[]): Promise<number> {
   try {
@@ -23,10 +24,12 @@ async function carry(words: string[]): Promise<number> {
     process.once('SIGINT', () => resolve(undefined));
     process.once('SIGTERM', () => resolve(undefined));
   });
+  let show = () => {};
+  process.on('SIGUSR2', () => show());
+  carryOnUnheard();
   const opened = await openLink(options, log);
   const { name, mtu, workers, link, carried, ended } = opened;
-  const show = () => process.stderr.write(describe(link, carried?.offloads ?? []));
-  process.on('SIGUSR2', show);
+  show = () => void process.stderr.write(describe(link, carried?.offloads ?? []));
   tellEvents(name, link, log);
   const verbs = await listen(options, opened);
   const destinations = `${options.remotes.length} default destination${options.remotes.length === 1 ? '' : 's'}`;
@@ -34,8 +37,8 @@ async function carry(words: string[]): Promise<number> {
     `vtep: ${name} ready: vni ${options.vni}, port ${options.port}, mtu ${mtu}, ${destinations}${workers > 1 ? `, ${workers} workers` : ''}\n`,
   );
   const failure = await Promise.race([signalled, ended, ...(verbs ? [verbs.stopped] : [])]);
-  process.removeListener('SIGUSR2', show);
   show();
+  show = () => {};
   await opened.close();
   await verbs?.close();
   if (failure) log('error', failure);

@@ -1,7 +1,7 @@
 /** What stands behind words: numbers, addresses, one of a few. Each says what was given, and what would be right. */
 
 import { isIPv4 } from 'node:net';
-import { INTERFACE_NAME, isInterfaceName } from '../control/interface-name.ts';
+import { INTERFACE_NAME, isAnyName, isInterfaceName } from '../control/interface-name.ts';
 import { formatMac, isLinkLocal, isMulticast, isUnspecified, parseIp, parseMac } from '../wire/address.ts';
 import { UsageError } from './grammar.ts';
 
@@ -92,8 +92,13 @@ export function mac(word: string, what: string): string {
   return formatMac(parsed.high, parsed.low);
 }
 
-/** Of an interface. */
+/** Of an interface that is there: any of its names. */
 export function device(word: string, what: string): string {
+  return isAnyName(word) ? word : newDevice(word, what);
+}
+
+/** Of one that is to be made. */
+export function newDevice(word: string, what: string): string {
   if (isInterfaceName(word)) return word;
   throw new UsageError(`${what} "${word}" is no name for an interface: ${INTERFACE_NAME}`);
 }

@@ -83,13 +83,14 @@ class Planner {
     return new Planner(new Map(names.map((name, at) => [name, objects[at] as Spoken])), options);
   }
 
-  plan([given, ...words]: readonly string[]): Plan | string {
+  plan(words: readonly string[]): Plan | string {
+    const given = words[0];
     if (!this.known.has(given))
       this.known.set(given, this.objects.get(spelled([...this.objects.keys()], given) ?? ''));
     const object = this.known.get(given);
     if (!object) return `"${given}" is not known; a batch takes link, fdb, neigh and vni`;
     try {
-      return planOf(findVerb(object.name, object.verbs, words), this.options);
+      return planOf(findVerb(object.name, object.verbs, words.slice(1)), this.options);
     } catch (error) {
       if (error instanceof UsageError) return error.message;
       throw error;

@@ -9,6 +9,7 @@
  *   5. the other links that go: nothing can be refused any more
  */
 
+import { isDeepStrictEqual } from 'node:util';
 import type { FdbArgs, LinkArgs, NeighArgs, VniArgs } from '../control/protocol.ts';
 import {
   ALL_ZERO,
@@ -108,10 +109,15 @@ function mustBeRemade({ before, after }: Change): boolean {
 }
 
 function isChanged({ before: { args: before, tap: running }, after: { args: after } }: Change): boolean {
-  if (settings(before) !== settings(after)) return true;
-  if (!isSameSet(before.remotes, after.remotes) || !isSameSet(before.addresses, after.addresses)) return true;
   const tap: LinkArgs = { ...before, ...running };
-  return TAP_WORDS.some((key) => after[key] !== undefined && after[key] !== tap[key]);
+  if (TAP_WORDS.some((key) => after[key] !== undefined && after[key] !== tap[key])) return true;
+  if (isSame(withoutTap(before), withoutTap(after))) return false;
+  if (settings(before) !== settings(after)) return true;
+  return !isSameSet(before.remotes, after.remotes) || !isSameSet(before.addresses, after.addresses);
+}
+
+function withoutTap({ up, mtu, address, ...args }: LinkArgs): LinkArgs {
+  return args;
 }
 
 /** Each after the one that has its VNI and port until then. Of a ring, one is made anew. */
@@ -292,11 +298,7 @@ function byKey(entries: readonly FdbArgs[]): Map<string, FdbArgs[]> {
 
 /** Keys in another order mean the same. */
 function isSame(a: object | undefined, b: object): boolean {
-  return a !== undefined && canonical(a) === canonical(b);
-}
-
-function canonical(value: object): string {
-  return JSON.stringify(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
+  return isDeepStrictEqual(a, b);
 }
 
 function isSameSet(a: readonly string[] = [], b: readonly string[] = []): boolean {

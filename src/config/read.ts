@@ -4,6 +4,7 @@ import { linkOptions } from '../control/link-args.ts';
 import type { FdbArgs, LinkArgs, NeighArgs, VniArgs } from '../control/protocol.ts';
 import { Refusal } from '../control/refusal.ts';
 import { complaints, type Shapes } from '../control/shapes.ts';
+import { conflicts } from './conflicts.ts';
 import {
   CONFIGURED_FDB,
   CONFIGURED_LINK,
@@ -15,18 +16,7 @@ import {
   type LogArgs,
   NAME_SHAPE,
 } from './shapes.ts';
-import {
-  defaultEntries,
-  destination,
-  eachVni,
-  entryKey,
-  fdbState,
-  identity,
-  isList,
-  type LinkState,
-  neighState,
-  type States,
-} from './state.ts';
+import { fdbState, identity, type LinkState, neighState, type States } from './state.ts';
 import { type Mistake, type Place, Source, type Values } from './yaml.ts';
 
 export interface Config {
@@ -40,9 +30,6 @@ export interface Config {
 }
 
 export type Reading = { config: Config } | { mistakes: Mistake[] };
-
-/** Of one range. */
-const VNIS_MOST = 4096;
 
 const PARTS = ['links', 'engine', 'log'];
 
@@ -140,8 +127,9 @@ class Reader {
     return state;
   }
 
-  private checkWhole({ args, fdb, neigh, vnis }: LinkState, links: Values): void {
+  private checkWhole(state: LinkState, links: Values): void {
     const { source, identities } = this;
+    const { args } = state;
     try {
       linkOptions(args);
     } catch (error) {
@@ -158,54 +146,9 @@ class Reader {
       );
     }
     identities.set(own, args.name);
-    this.checkUnique(fdb, (entry) =>
-      isList(entry.mac) ? `${entryKey(entry)} dst ${destination(entry)}` : entryKey(entry),
-    );
-    this.checkUnique(neigh, ({ ip }) => ip);
-    this.checkGroups(args, fdb);
-    this.checkVnis(args, vnis);
-  }
-
-  private checkUnique<T extends object>(entries: readonly T[], keyOf: (entry: T) => string): void {
-    const known = new Map<string, T>();
-    for (const entry of entries) {
-      const key = keyOf(entry);
-      const before = known.get(key);
-      if (before)
-        this.complain(
-          entry,
-          `${key.trim()} stands at line ${this.places.get(before)?.line} already (EEXIST)`,
-        );
-      known.set(key, entry);
-    }
-  }
-
-  /** State and flags are those of a MAC, with all its destinations. */
-  private checkGroups(args: LinkArgs, entries: readonly FdbArgs[]): void {
-    const words = new Map(
-      defaultEntries(args).map(({ mac, state, flags }) => [mac, JSON.stringify([state, flags])]),
-    );
-    for (const entry of entries) {
-      const own = JSON.stringify([entry.state, entry.flags]);
-      const first = words.get(entryKey(entry)) ?? own;
-      if (first !== own)
-        this.complain(entry, `the destinations of ${entry.mac} must have the same state and flags`);
-      words.set(entryKey(entry), first);
-    }
-  }
-
-  private checkVnis({ name, external }: LinkArgs, ranges: readonly VniArgs[]): void {
-    const known = new Set<number>();
-    for (const range of ranges) {
-      const [first, last] = range.vni;
-      if (!external) this.complain(range, `${name} has one VNI; vnis go with external and vnifilter`);
-      if (first > last || last - first >= VNIS_MOST) {
-        this.complain(range, `vni [${first}, ${last}] is no range: first and last, of at most ${VNIS_MOST}`);
-        return;
-      }
-      const twice = eachVni([range]).find(({ vni: [vni] }) => known.has(vni));
-      if (twice) this.complain(range, `VNI ${twice.vni[0]} is in a range before already (EEXIST)`);
-      for (let vni = first; vni <= last; vni++) known.add(vni);
+    for (const { about, sentence, twin } of conflicts(state)) {
+      const place = twin && this.places.get(twin);
+      this.complain(about, place ? `${sentence} stands at line ${place.line} already (EEXIST)` : sentence);
     }
   }
 
@@ -272,7 +215,9 @@ export function about(name: string, sentence: string): string {
 export function readSound(file: string, text: string): Config {
   const reading = readConfig(text);
   if ('config' in reading) return reading.config;
-  throw new Refusal('EINVAL', mistakeLines(file, reading.mistakes).join('\n'));
+  const said = mistakeLines(file, reading.mistakes).join('\n');
+  const [end = '', code = 'EINVAL'] = / \((E[A-Z0-9]+)\)$/.exec(said) ?? [];
+  throw new Refusal(code, said.slice(0, said.length - end.length));
 }
 
 /** A line each, as compilers say it. */

@@ -49,14 +49,17 @@ export const ENGINE_SHAPES: Shapes<EngineArgs> = {
 
 export const LOG_SHAPES: Shapes<LogArgs> = { level: oneOf(...LOG_LEVELS) };
 
-const { name: NAME, ...LINK } = LINK_SHAPES;
+const { name: NAME, index: ____, ...LINK } = LINK_SHAPES;
 const { dev: _, ...FDB } = FDB_SHAPES;
 const { dev: __, ...NEIGH } = NEIGH_SHAPES;
 const { dev: ___, ...VNI } = VNI_SHAPES;
 
 export const NAME_SHAPE = NAME;
 /** Port 0 is a word of `ip`, for its default. */
-export const CONFIGURED_LINK: Shapes<Omit<LinkArgs, 'name'>> = { ...LINK, dstport: whole(1, 65_535) };
+export const CONFIGURED_LINK: Shapes<Omit<LinkArgs, 'name' | 'index'>> = {
+  ...LINK,
+  dstport: whole(1, 65_535),
+};
 export const CONFIGURED_FDB: Shapes<Omit<FdbArgs, 'dev'>> = FDB;
 export const CONFIGURED_NEIGH: Shapes<Omit<NeighArgs, 'dev'>> = NEIGH;
 export const CONFIGURED_VNI: Shapes<Omit<VniArgs, 'dev'>> = VNI;

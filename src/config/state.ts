@@ -42,21 +42,19 @@ export function defaultEntries({ name, remotes = [], group, external }: LinkArgs
 
 /** Two that mean the same look the same: what is as by default is left out. */
 export function fdbState(entry: FdbArgs, link: LinkArgs): FdbArgs {
+  const { dev, mac, port, vni, src_vni, state } = entry;
   const [dst, zone] = entry.dst?.split('%') ?? [];
-  const { port, vni, src_vni, state } = entry;
   const via = entry.via ?? zone;
-  const flags = entry.flags?.filter((flag) => flag !== 'use').sort();
-  return {
-    dev: entry.dev,
-    mac: plainMac(entry.mac),
-    ...(dst !== undefined && { dst: plainIp(dst) }),
-    ...(port !== undefined && port !== (link.dstport ?? DEFAULT_SETTINGS.port) && { port }),
-    ...(vni !== undefined && vni !== (link.id ?? 0) && { vni }),
-    ...(src_vni !== undefined && { src_vni }),
-    ...(via !== undefined && { via }),
-    ...(state !== undefined && state !== 'permanent' && { state }),
-    ...(flags && flags.length > 0 && { flags }),
-  };
+  const flags = entry.flags?.filter((flag) => flag !== 'use').sort() ?? [];
+  const made: FdbArgs = { dev, mac: plainMac(mac) };
+  if (dst !== undefined) made.dst = plainIp(dst);
+  if (port !== undefined && port !== (link.dstport ?? DEFAULT_SETTINGS.port)) made.port = port;
+  if (vni !== undefined && vni !== (link.id ?? 0)) made.vni = vni;
+  if (src_vni !== undefined) made.src_vni = src_vni;
+  if (via !== undefined) made.via = via;
+  if (state !== undefined && state !== 'permanent') made.state = state;
+  if (flags.length > 0) made.flags = flags;
+  return made;
 }
 
 export function neighState({ dev, ip, mac, flags }: NeighArgs): NeighArgs {

@@ -2,29 +2,25 @@
 
 import { type Device, findDevice } from '../io/devices.ts';
 import { native } from '../io/native.ts';
+import { succeeds } from '../io/rtnetlink.ts';
 import type { CounterName } from '../tables/counters.ts';
 import type { Dataplane } from './dataplane.ts';
 import { changeRemotes } from './default-remotes.ts';
-import { Membership } from './groups.ts';
+import { makeRoom } from './host.ts';
 import { type Link, NO_VNI } from './link.ts';
 import type { LinkOptions } from './link-options.ts';
-import { type Offload, OffloadReport, turnOffTap, turnOnTap, turnOnUdp } from './offloads.ts';
+import { takeWays, type Ways } from './link-ways.ts';
+import { type Offload, OffloadReport, turnOffTap, turnOnTap } from './offloads.ts';
 import { openTap, steer } from './open-tap.ts';
 import { PathWatch } from './path-watch.ts';
 import type { LinkArgs } from './protocol.ts';
 import { Refusal } from './refusal.ts';
 import { keepUp, type Site, settle, survey } from './site.ts';
-import { hasChecksum, type Sending } from './sockets.ts';
+import { hasIpv6 } from './sockets.ts';
 import { Trunk } from './trunk.ts';
 import { type Undo, undoAll } from './undo.ts';
+import { tellOfVrf } from './vrf.ts';
 import { Whereabouts } from './whereabouts.ts';
-
-/** Where its datagrams come in and what they leave by, and how both are given back. */
-interface Ways {
-  sender: Sending;
-  membership?: Membership;
-  undo: Undo;
-}
 
 export class CarriedLink {
   readonly link: Link;
@@ -73,6 +69,9 @@ export class CarriedLink {
     this.path = new PathWatch(made.link, plane.tables, plane.host);
     this.path.ask(made.options);
     undo.push(plane.everySecond(() => this.path.look(this.options)));
+    undo.push(plane.everySecond(() => this.trunk?.look()));
+    plane.whenBehind.set(made.link.index, () => this.makeRoom());
+    undo.push(() => void plane.whenBehind.delete(made.link.index));
     undo.push(plane.everySecond(() => this.where.look(plane.host.watch, this.name)));
   }
 
@@ -114,6 +113,10 @@ export class CarriedLink {
     this.options = { ...this.options, name };
   }
 
+  underlayRenamed(dev: string): void {
+    this.options = { ...this.options, dev };
+  }
+
   /** Of its TAP, as it is now. */
   get state(): { mtu: number; mac: string; up: boolean } {
     return this.where.device ?? { mtu: this.mtu, mac: '', up: false };
@@ -141,15 +144,10 @@ export class CarriedLink {
     this.checkChange(to, site);
     const undo: Undo = [];
     try {
-      const ways = await takeWays(plane, to, site, report);
+      const ways = await takeWays(plane, to, site, link.isDual, report);
       undo.push(() => undoAll(ways.undo));
       ways.membership?.follow(this.state.up);
-      keepUp(
-        { tap: this.where.moved ? undefined : this.where.device, isMade: this.isMade },
-        said,
-        this.options.addresses,
-        undo,
-      );
+      this.keepUp(said, undo);
       undo.push(() => plane.sockets.cook(link.index, this.options, survey(this.options).device?.index ?? 0));
       plane.sockets.cook(link.index, to, site.device?.index ?? 0);
       const isTrunk = to.vni === NO_VNI;
@@ -157,11 +155,12 @@ export class CarriedLink {
         undo.push(() => plane.carry(link.index, queues, report.has('lro'), this.ways.sender.id, isTrunk));
         await plane.carry(link.index, queues, report.has('lro'), ways.sender.id, isTrunk);
       }
-      undo.push(() => link.apply(this.options));
-      link.apply(to);
+      undo.push(() => link.apply(plane.settings(this.options)));
+      link.apply(plane.settings(to));
       undo.push(() => changeRemotes(link, to, this.options));
       changeRemotes(link, this.options, to);
       this.trunk?.apply(to);
+      if (to.dev !== this.options.dev) tellOfVrf(to.name, site.device, plane.say);
       const before = this.ways;
       this.ways = ways;
       this.options = to;
@@ -170,6 +169,17 @@ export class CarriedLink {
     } catch (error) {
       await undoAll(undo);
       throw error;
+    }
+  }
+
+  /** Wherever its TAP is. */
+  private keepUp(said: LinkArgs, undo: Undo): void {
+    const { where, isMade } = this;
+    const done: Undo = [];
+    try {
+      where.within(() => keepUp({ tap: where.device, isMade }, said, this.options.addresses, done));
+    } finally {
+      undo.push(...done.map((each) => () => where.within(each)));
     }
   }
 
@@ -202,6 +212,12 @@ export class CarriedLink {
       await plane.carry(this.link.index, queues, merge, ways.sender.id, options.vni === NO_VNI);
       plane.say('info', `${options.name}: offloads: ${report}`);
     });
+  }
+
+  private makeRoom(): void {
+    const { plane, link, where, isMade } = this;
+    plane.whenBehind.delete(link.index); // once
+    if (isMade) succeeds(() => where.within(() => where.device && makeRoom(where.device)));
   }
 
   /** Its TAP is up, or down: as the kernel's link, it is in its group while it is up. */
@@ -257,13 +273,14 @@ async function open(
   if (queues.length > 1) steer(queues[0], undo, say);
   turnOnTap(queues[0], report);
   undo.push(() => turnOffTap(queues[0]));
-  const link = links.add(options, site.ipv6);
+  const isDual = options.vni === NO_VNI && hasIpv6();
+  const link = links.add(plane.settings(options), site.ipv6, isDual);
   undo.push(() => links.remove(link));
   link.interfaces = { index: (name) => findDevice(name)?.index, name: (index) => findDevice(index)?.name };
   changeRemotes(link, { remotes: [] }, options);
   const whileOpening: Undo = [];
   try {
-    const ways = await takeWays(plane, options, site, report);
+    const ways = await takeWays(plane, options, site, link.isDual, report);
     whileOpening.push(() => undoAll(ways.undo));
     plane.sockets.cook(link.index, options, site.device?.index ?? 0);
     const { index, up } = settle(host, link, options, site, undo, say);
@@ -277,34 +294,11 @@ async function open(
     );
     whileOpening.push(() => plane.leave(link.index));
     link.appear();
+    tellOfVrf(options.name, site.device, say);
     say('info', `offloads: ${report}`);
     return { link, ifindex: index, ended, options, report, ways, isMade: !site.existing };
   } catch (error) {
     await undoAll(whileOpening);
-    throw error;
-  }
-}
-
-async function takeWays(
-  { sockets, groups }: Dataplane,
-  options: LinkOptions,
-  { ipv6, device }: Site,
-  report: OffloadReport,
-): Promise<Ways> {
-  const way = { ...options, ipv6 };
-  const { group } = options;
-  const undo: Undo = [];
-  try {
-    const receiver = await sockets.takeReceiver(way);
-    undo.push(() => sockets.leaveReceiver(receiver, way));
-    const sender = await sockets.takeSender(way);
-    undo.push(() => sockets.leaveSender(sender));
-    const membership = group && device ? new Membership(groups, group, device.index) : undefined;
-    undo.push(() => membership?.end());
-    for (const fd of receiver.fds) turnOnUdp(fd, sender.fds[0], hasChecksum(way), report);
-    return { sender, membership, undo };
-  } catch (error) {
-    await undoAll(undo);
     throw error;
   }
 }

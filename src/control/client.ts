@@ -7,10 +7,17 @@
  */
 
 import { createConnection, type Socket } from 'node:net';
-import { type Answer, PROTOCOL, type Verb, type Verbs } from './protocol.ts';
+import { LINE_MOST } from './lines.ts';
+import { type Answer, PROTOCOL, type Request, type Verb, type Verbs } from './protocol.ts';
 
 /** Written as one, so that many small requests do not cost a system call each. */
 const CHUNK = 1 << 16;
+
+/** Requests that go as one: the daemon is to begin with them soon. */
+const TOGETHER = 256;
+
+/** In characters, of which each may take three bytes. */
+const LONGEST = LINE_MOST >> 2;
 
 /** No daemon is there, or it does not speak as we do: a sentence. */
 export class NoDaemon extends Error {
@@ -28,6 +35,8 @@ export class Client {
   private readonly socket: Socket;
   private readonly chunks: AsyncGenerator<string[]>;
   private waiting = '';
+  /** To go as one with what follows. */
+  private run?: Required<Omit<Request, 'args'>>;
   private flushing = false;
   private last = 0;
 
@@ -36,8 +45,10 @@ export class Client {
     this.chunks = readLines(socket);
   }
 
-  static async connect(path: string): Promise<Client> {
+  /** `patience`: milliseconds that it may keep silent, until `waitOn`; as if it had closed then. */
+  static async connect(path: string, patience = 0): Promise<Client> {
     const socket = await connected(path);
+    socket.setTimeout(patience, () => socket.destroy());
     const client = new Client(socket);
     const { value, done } = await client.chunks.next();
     const greeting = done ? undefined : (parsed(value[0]) as Greeting);
@@ -53,14 +64,50 @@ export class Client {
 
   /** Returns the request's id. `chained`: only if the request before it was carried out. */
   send<V extends Verb>(verb: V, args: Verbs[V]['args'], chained = false): number {
+    this.endRun();
     const id = ++this.last;
-    this.waiting += `${JSON.stringify(chained ? { id, verb, args, chained } : { id, verb, args })}\n`;
-    if (this.waiting.length >= CHUNK) this.flush();
-    else if (!this.flushing) {
-      this.flushing = true;
-      setImmediate(() => this.flush());
-    }
+    this.put(JSON.stringify(chained ? { id, verb, args, chained } : { id, verb, args }));
     return id;
+  }
+
+  /**
+   * The same for one of many of a verb that shows nothing. They go together: only those which are refused, and any
+   * that was the last of its message, are answered.
+   */
+  sendAmong<V extends Verb>(verb: V, args: Verbs[V]['args'], chained = false): number {
+    let { run } = this;
+    if (run?.verb !== verb || run.chained !== chained || run.each.length === TOGETHER) {
+      this.endRun();
+      run = { id: this.last + 1, verb, each: [], chained };
+      this.run = run;
+    }
+    run.each.push(args);
+    this.flushSoon();
+    return ++this.last;
+  }
+
+  private endRun(): void {
+    const { run } = this;
+    if (!run) return;
+    this.run = undefined;
+    const { id, verb, each, chained } = run;
+    const together = each.length > 1 ? JSON.stringify(run) : undefined;
+    if (together !== undefined && together.length <= LONGEST) return this.put(together);
+    for (let at = 0; at < each.length; at++) {
+      this.put(JSON.stringify({ id: id + at, verb, args: each[at], chained }));
+    }
+  }
+
+  private put(line: string): void {
+    this.waiting += `${line}\n`;
+    if (this.waiting.length >= CHUNK) this.flush();
+    else this.flushSoon();
+  }
+
+  private flushSoon(): void {
+    if (this.flushing) return;
+    this.flushing = true;
+    setImmediate(() => this.flush());
   }
 
   /** What comes, some at a time; ends when the daemon has closed. Nothing is read ahead of who takes them. */
@@ -73,12 +120,18 @@ export class Client {
     for await (const some of this.someAnswers()) yield* some;
   }
 
+  /** From here on it may take its time. */
+  waitOn(): void {
+    this.socket.setTimeout(0);
+  }
+
   close(): void {
     this.socket.destroy();
   }
 
   private flush(): void {
     this.flushing = false;
+    this.endRun();
     if (this.waiting !== '') this.socket.write(this.waiting);
     this.waiting = '';
   }

@@ -1,15 +1,21 @@
 /** What carries links natively: the tables, the workers, the sockets; and the links that it carries. */
 
+import { setTimeout as pause } from 'node:timers/promises';
 import { monotonicSeconds } from '../engine/engine.ts';
 import { NativeEngine } from '../engine/native-engine.ts';
 import type { VniMember } from '../engine/orders.ts';
 import { DEFAULT_SIZES, Tables } from '../tables/tables.ts';
 import { Groups } from './groups.ts';
 import { HostFollower } from './host-follower.ts';
-import type { EngineOptions, Say } from './link-options.ts';
+import type { LinkSettings } from './link.ts';
+import type { EngineOptions, LinkOptions, Say } from './link-options.ts';
 import { Links } from './links.ts';
 import { Outlet } from './outlet.ts';
+import { Refusal } from './refusal.ts';
 import { Sockets } from './sockets.ts';
+
+/** For a change that was begun, before all ends. */
+const SETTLE_MS = 3_000;
 
 export interface DataplaneOptions extends EngineOptions {
   /** How many there is room for. */
@@ -48,7 +54,10 @@ export class Dataplane {
   readonly outlet: Outlet | undefined;
   /** By link; one that is carried in another way ends as it would have. */
   private readonly ends = new Map<number, End>();
+  /** By link: what to do when more comes by its TAP than is taken. */
+  readonly whenBehind = new Map<number, () => void>();
   private last: Promise<unknown> = Promise.resolve();
+  private isEnding = false;
   private readonly looks = new Set<() => void>();
   private readonly timer = setInterval(() => {
     for (const look of this.looks) look();
@@ -74,7 +83,13 @@ export class Dataplane {
     this.engine.onWaysWanted = () => this.outlet?.findWays();
     const habits = { trains: offloads.gso, atLocal, outlet: this.outlet };
     this.sockets = new Sockets(this.tables, this.engine, habits, say);
+    this.engine.onBehind = (link) => this.whenBehind.get(link)?.();
     this.engine.onLinkEnded = (link, why) => this.ends.get(link)?.resolve(why);
+  }
+
+  /** Of a link here. To one that is alone nobody here sends; what is sent to a group may come back. */
+  settings(options: LinkOptions): LinkSettings {
+    return { ...options, refusesOwn: this.options.atLocal || options.group !== undefined };
   }
 
   /** The workers carry the link, a queue each; resolves to a promise of why they no longer do. */
@@ -113,9 +128,18 @@ export class Dataplane {
 
   /** One after the other: a port that is being closed cannot be opened yet, an index not given away. */
   inTurn<T>(change: () => Promise<T>): Promise<T> {
-    const result = this.last.then(change);
+    const result = this.last.then(() => {
+      if (this.isEnding) throw new Refusal('ECANCELED', 'vtep ends, and changes nothing more');
+      return change();
+    });
     this.last = result.catch(() => {});
     return result;
+  }
+
+  /** Nothing more is begun. Resolves when what was begun is done: without a worker it never would be. */
+  async settle(): Promise<void> {
+    this.isEnding = true;
+    await Promise.race([this.last, pause(SETTLE_MS, undefined, { ref: false })]);
   }
 
   /** Has `look` called each second; returns what ends that. */

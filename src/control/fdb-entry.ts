@@ -22,6 +22,8 @@ export interface FdbOwner {
   readonly index: number;
   readonly name: string;
   readonly ipv6: boolean;
+  /** Remotes are of either family. */
+  readonly isDual?: boolean;
   /** Undefined: the transport lets nobody choose. */
   readonly interfaces?: Interfaces;
   /** One of the VNIs of a trunk. */
@@ -67,16 +69,16 @@ export function parseKey(mac: string): Key {
 
 /** Where `dst` is, with the link's own port and VNI unless others are named. */
 export function parsePlace(change: FdbChange, owner: FdbOwner): Place {
-  const { index, ipv6, tables } = owner;
+  const { index, ipv6, isDual, tables } = owner;
   const { dst, port = tables.links.port(index), vni = tables.links.vni(index) } = change;
   refuseForeign(change, owner);
   if (dst === undefined)
     throw new Refusal('EINVAL', `dst is missing: ${change.mac} needs the address of a remote`);
-  const [address, zone] = dst.split('%');
+  const [address, zone] = dst.includes('%') ? dst.split('%') : [dst];
   const ip = parseIp(address);
   if (!ip || isUnspecified(ip[0], ip[1], ip[2], ip[3]))
     throw new Refusal('EINVAL', `dst "${dst}" is not an IP address, such as 192.0.2.1 or 2001:db8::1`);
-  if (isIpv4Mapped(ip[0], ip[1], ip[2]) === ipv6) {
+  if (!isDual && isIpv4Mapped(ip[0], ip[1], ip[2]) === ipv6) {
     const [own, other] = ipv6 ? ['IPv6', 'IPv4'] : ['IPv4', 'IPv6'];
     throw new Refusal(
       'EAFNOSUPPORT',
@@ -89,17 +91,18 @@ export function parsePlace(change: FdbChange, owner: FdbOwner): Place {
 }
 
 /** The flags of an entry that is made so by hand. */
-export function parseFlags({ state = 'permanent', flags = [] }: FdbChange): number {
+export function parseFlags({ state = 'permanent', flags }: FdbChange): number {
   const stateFlag = STATES[state];
   if (stateFlag === undefined)
     throw new Refusal('EINVAL', `state "${state}" is none of ${Object.keys(STATES).join(', ')}`);
-  const unknown = flags.find((word) => word !== 'use' && FLAGS[word] === undefined);
-  if (unknown !== undefined)
-    throw new Refusal('EINVAL', `"${unknown}" is none of ${FLAG_WORDS.join(', ')}, use`);
-  return FLAG_WORDS.filter((word) => flags.includes(word)).reduce(
-    (all, word) => all | FLAGS[word],
-    stateFlag | FDB_FLAG.byHand,
-  );
+  let all = stateFlag | FDB_FLAG.byHand;
+  for (const word of flags ?? []) {
+    if (word === 'use') continue;
+    const flag = FLAGS[word];
+    if (flag === undefined) throw new Refusal('EINVAL', `"${word}" is none of ${FLAG_WORDS.join(', ')}, use`);
+    all |= flag;
+  }
+  return all;
 }
 
 /** What is meant for another kind of link than this. */

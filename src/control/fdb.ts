@@ -173,7 +173,10 @@ export class LinkFdb {
       return true;
     if (list >= 0) floods.close(list);
     links.returnAddress(index);
-    throw new Refusal('ENOSPC', `no room for ${mac}: the table is full`);
+    const full = hasList
+      ? `fdb-size is ${fdb.table.capacity}, and as many are there`
+      : 'the table of lists is full';
+    throw new Refusal('ENOSPC', `no room for ${mac}: ${full}`);
   }
 
   /** Locked. True: the entry, which was there, holds the remote as well, or instead of another. */

@@ -3,7 +3,6 @@
 import { EVERY_DEVICE, type HostListener, HostWatch } from '../io/host-watch.ts';
 import { NUD } from '../io/neighbors.ts';
 import { LINK_FLAG } from '../tables/links.ts';
-import type { OwnAddresses } from '../tables/own-addresses.ts';
 import type { Tables } from '../tables/tables.ts';
 import { parseMac } from '../wire/address.ts';
 import type { Link } from './link.ts';
@@ -12,12 +11,17 @@ export class HostFollower {
   readonly watch = new HostWatch();
   /** Grows when this host's routes change. */
   routes = 0;
+  /** Grows when an interface gets another MTU; those of TAPs are no news, as links come with one. A TUN has no MAC. */
+  mtus = 0;
 
   constructor(tables: Tables) {
-    this.watch.follow(EVERY_DEVICE, ownAddresses(tables.own));
+    this.watch.follow(EVERY_DEVICE, ownAddresses(tables));
     this.watch.follow(EVERY_DEVICE, {
       routes: () => {
         this.routes++;
+      },
+      device: ({ mtu, kind, mac }, before) => {
+        if (before && before.mtu !== mtu && (kind !== 'tun' || mac === '')) this.mtus++;
       },
     });
   }
@@ -35,18 +39,22 @@ export class HostFollower {
 }
 
 /** One address can be on several interfaces, and with several prefixes. */
-function ownAddresses(own: OwnAddresses): HostListener {
+function ownAddresses({ own, remotes }: Tables): HostListener {
   const times = new Map<string, number>();
   return {
     address({ ip }) {
       const before = times.get(ip.join()) ?? 0;
       times.set(ip.join(), before + 1);
-      if (before === 0) own.addAddress(ip);
+      if (before > 0) return;
+      own.addAddress(ip);
+      remotes.markOwn(ip);
     },
     addressGone({ ip }) {
       const left = (times.get(ip.join()) ?? 0) - 1;
-      if (left > 0) times.set(ip.join(), left);
-      else if (times.delete(ip.join())) own.removeAddress(ip);
+      if (left > 0) return void times.set(ip.join(), left);
+      if (!times.delete(ip.join())) return;
+      own.removeAddress(ip);
+      remotes.markOwn(ip);
     },
   };
 }

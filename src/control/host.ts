@@ -16,6 +16,17 @@ export interface Wanted {
   up: boolean;
 }
 
+/** How many frames may wait for us in a TAP, as it is made; and twice that. */
+const FRAMES = { usual: 1000, most: 2000 } as const;
+
+/**
+ * Programs that send without pause keep the worker from a core for as long as the usual number lasts, and what comes
+ * then is lost. Another number than the usual one is somebody's wish, and stays.
+ */
+export function makeRoom(tap: Device): void {
+  if (tap.txqueuelen === FRAMES.usual) changeDevice(tap, { txqueuelen: FRAMES.most });
+}
+
 /**
  * Sets on the TAP what is not so yet. What a device that outlives us (`isOurs` false) should not keep goes to `undo`, and
  * is noted on it. Returns the device as it is then.

@@ -33,6 +33,8 @@ export interface LinkOptions extends LinkSettings {
   flowLabel: number | 'inherit';
   /** Undefined: set where the transport can. */
   df?: 'unset' | 'set' | 'inherit';
+  /** Of the TAP, where it is made. */
+  ifindex?: number;
   mtu?: number;
   mac?: Mac;
   addresses: string[];

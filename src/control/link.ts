@@ -42,6 +42,12 @@ export interface LinkSettings {
   innerVlan: 'pass' | 'strip' | 'drop';
   /** Drop datagrams with reserved bits, as the kernel does; else they are ignored, as RFC 7348 asks. */
   strictReserved: boolean;
+  /** Frames for another link of this daemon, but for a VNI of a trunk, go straight there; else through the loopback. */
+  localBypass: boolean;
+  /** Drop datagrams of our own: none is meant for this link, so the underlay has brought them back. */
+  refusesOwn: boolean;
+  /** It is a VNI of a trunk. */
+  isTagged: boolean;
 }
 
 export const DEFAULT_SETTINGS: Omit<LinkSettings, 'vni'> = {
@@ -56,6 +62,9 @@ export const DEFAULT_SETTINGS: Omit<LinkSettings, 'vni'> = {
   l3miss: true,
   innerVlan: 'pass',
   strictReserved: false,
+  localBypass: true,
+  refusesOwn: true,
+  isTagged: false,
 };
 
 /** Of a trunk, whose VNIs are links of their own (`trunk.ts`): no datagram is found to be its. */
@@ -76,8 +85,10 @@ export class Link extends EventEmitter<LinkEvents> implements FdbOwner, FdbWatch
   readonly tables: Tables;
   readonly index: number;
   settings: LinkSettings;
-  /** Of its underlay. */
+  /** Of its underlay: of its own address, and of what the MTU allows for. */
   readonly ipv6: boolean;
+  /** Its remotes may be of either family. */
+  readonly isDual: boolean;
   readonly clock: () => number;
   readonly fdb: LinkFdb;
   readonly neighbors: LinkNeighbors;
@@ -87,12 +98,20 @@ export class Link extends EventEmitter<LinkEvents> implements FdbOwner, FdbWatch
   /** One of the VNIs of a trunk says which, as others of that name are there. */
   srcVni?: number;
 
-  constructor(tables: Tables, index: number, settings: LinkSettings, ipv6: boolean, clock: () => number) {
+  constructor(
+    tables: Tables,
+    index: number,
+    settings: LinkSettings,
+    ipv6: boolean,
+    clock: () => number,
+    isDual = false,
+  ) {
     super();
     this.tables = tables;
     this.index = index;
     this.settings = settings;
     this.ipv6 = ipv6;
+    this.isDual = isDual;
     this.clock = clock;
     this.name = settings.name ?? `vxlan${settings.vni}`;
     this.fdb = new LinkFdb(this);
@@ -104,6 +123,10 @@ export class Link extends EventEmitter<LinkEvents> implements FdbOwner, FdbWatch
   /** Where its datagrams come in. */
   get endpoint(): number {
     return endpoint(this.ipv6, this.settings.port);
+  }
+
+  private endpoints(port: number): number[] {
+    return this.isDual ? [endpoint(false, port), endpoint(true, port)] : [endpoint(this.ipv6, port)];
   }
 
   /** Becomes what `settings` say. With another VNI or port its remotes are others: what was learned of them is forgotten. */
@@ -132,19 +155,23 @@ export class Link extends EventEmitter<LinkEvents> implements FdbOwner, FdbWatch
 
   /** Throws where another link has that VNI at that port. */
   checkFree({ port, vni }: Pick<LinkSettings, 'port' | 'vni'>): void {
-    const known = this.tables.links.find(endpoint(this.ipv6, port), vni);
-    if (known !== 0 && known !== this.index) throw taken({ port, vni });
+    const known = this.endpoints(port).map((each) => this.tables.links.find(each, vni));
+    if (known.some((link) => link !== 0 && link !== this.index)) throw taken({ port, vni });
   }
 
   /** From here on its datagrams are its own. */
   appear(): void {
-    const { vni } = this.settings;
-    if (vni !== NO_VNI && !this.tables.links.open(this.index, this.endpoint, vni)) throw taken(this.settings);
+    const { vni, port } = this.settings;
+    if (vni === NO_VNI) return;
+    for (const each of this.endpoints(port)) {
+      if (!this.tables.links.open(this.index, each, vni)) throw taken(this.settings);
+    }
   }
 
   /** Its datagrams are nobody's. */
   disappear(): void {
-    this.tables.links.close(this.index, this.endpoint, this.settings.vni);
+    const { vni, port } = this.settings;
+    for (const each of this.endpoints(port)) this.tables.links.close(this.index, each, vni);
   }
 
   /** Gives back what it holds in the tables; nobody carries it any more. */
@@ -238,6 +265,9 @@ function flagsOf(settings: LinkSettings): number {
     (settings.shortCircuit ? LINK_FLAG.shortCircuit : 0) |
     (settings.innerVlan === 'strip' ? LINK_FLAG.stripTags : 0) |
     (settings.innerVlan === 'drop' ? LINK_FLAG.dropTags : 0) |
-    (settings.strictReserved ? LINK_FLAG.strictReserved : 0)
+    (settings.strictReserved ? LINK_FLAG.strictReserved : 0) |
+    (settings.localBypass ? LINK_FLAG.localBypass : 0) |
+    (settings.refusesOwn ? LINK_FLAG.refusesOwn : 0) |
+    (settings.isTagged ? LINK_FLAG.tagged : 0)
   );
 }

@@ -18,13 +18,13 @@ export class Links {
   }
 
   /** A new link with an index of its own; no datagram finds it before `appear`. */
-  add(settings: LinkSettings, ipv6: boolean): Link {
+  add(settings: LinkSettings, ipv6: boolean, isDual = false): Link {
     let index = this.byIndex.indexOf(undefined, 1);
     if (index < 0) index = this.byIndex.length;
     if (index > this.tables.links.capacity) {
       throw new Error(`there are ${index - 1} links, and room for no more (ENOSPC)`);
     }
-    return this.adopt(new Link(this.tables, index, settings, ipv6, this.clock));
+    return this.adopt(new Link(this.tables, index, settings, ipv6, this.clock, isDual));
   }
 
   /** One that was made elsewhere, at its index. */

@@ -105,6 +105,7 @@ export function turnOnUdp(
   report: OffloadReport,
 ): void {
   const none = 'this kernel has none for UDP sockets';
+  for (const word of ['gso', 'gro'] as const) report.regains(word); // by other sockets than before
   if (!checksums) report.lacks('gso', 'a train needs checksums (noudpcsum)');
   if (report.has('gso') && native().udpSegments(sending) < 0) report.lacks('gso', none);
   if (report.has('gro') && native().udpTrains(receiving) < 0) report.lacks('gro', none);

@@ -2,10 +2,11 @@
 
 import { availableParallelism } from 'node:os';
 import { getSystemErrorName } from 'node:util';
-import type { Device } from '../io/devices.ts';
+import { type Device, findDevice } from '../io/devices.ts';
 import { native } from '../io/native.ts';
 import { WORKERS_MOST } from '../tables/tables.ts';
 import type { Options, Say } from './link-options.ts';
+import { Refusal } from './refusal.ts';
 import type { Undo } from './undo.ts';
 
 /** A queue's descriptor for each worker. `existing`: the device of this name, whose kind was settled when it was made. */
@@ -13,11 +14,12 @@ export function openTap(options: Options, existing: Device | undefined, say: Say
   const { name, workers } = options;
   // a further queue could be had, and would take another's frames
   if (existing?.queues) throw cannotOpen(name, 'EBUSY');
+  checkIndex(options, existing);
   const wanted = countWorkers(options);
   const hasQueues = existing ? existing.queues !== undefined : wanted > 1;
   const fds: number[] = [];
   try {
-    while (fds.length < (hasQueues ? wanted : 1)) fds.push(openQueue(name, hasQueues));
+    while (fds.length < (hasQueues ? wanted : 1)) fds.push(openQueue(options, hasQueues));
     if (wanted > fds.length && workers === 'auto')
       say('info', `the TAP ${name} has one queue, so there is one worker`);
     if (workers === 'auto' || workers === fds.length) return fds;
@@ -37,8 +39,20 @@ export function countWorkers({ workers, transport }: Pick<Options, 'workers' | '
   return workers === 'auto' ? Math.min(Math.max(availableParallelism() >> 1, 1), WORKERS_MOST) : workers;
 }
 
-function openQueue(name: string, isOneOfSeveral: boolean): number {
-  const fd = native().tapOpen(name, isOneOfSeveral ? 1 : 0);
+/** One that was asked for is free, or that of the device which is there. */
+function checkIndex({ name, ifindex }: Options, existing: Device | undefined): void {
+  const taken = ifindex === undefined ? undefined : (existing ?? findDevice(ifindex));
+  if (!taken || (taken.name === name && taken.index === ifindex)) return;
+  throw new Refusal(
+    'EEXIST',
+    taken.name === name
+      ? `index ${ifindex}: ${name} is there already, as number ${taken.index}`
+      : `index ${ifindex} is that of the interface ${taken.name} already`,
+  );
+}
+
+function openQueue({ name, ifindex }: Options, isOneOfSeveral: boolean): number {
+  const fd = native().tapOpen(name, isOneOfSeveral ? 1 : 0, ifindex);
   if (fd < 0) throw cannotOpen(name, getSystemErrorName(fd));
   return fd;
 }

@@ -4,6 +4,7 @@
  * there are any. Its device is there when something has wanted to leave by it.
  */
 
+import { isIPv6 } from 'node:net';
 import { release } from 'node:os';
 import { getSystemErrorName } from 'node:util';
 import { changeDevice, type Device, findDevice, withoutAddresses } from '../io/devices.ts';
@@ -11,9 +12,10 @@ import { EVERY_DEVICE, type HostWatch } from '../io/host-watch.ts';
 import { native } from '../io/native.ts';
 import { findPolicy } from '../io/policies.ts';
 import { findRoute } from '../io/routes.ts';
+import { KernelRefusal } from '../io/rtnetlink.ts';
 import type { Remotes } from '../tables/remotes.ts';
 import { CLOSED, type Owner, type Way, Ways } from '../tables/ways.ts';
-import { formatIp, isMulticast, parseIp } from '../wire/address.ts';
+import { formatIp, isIpv4Mapped, isMulticast, parseIp } from '../wire/address.ts';
 import type { LinkOptions, Say } from './link-options.ts';
 import type { OffloadReport } from './offloads.ts';
 
@@ -119,24 +121,36 @@ export class Outlet {
     if (this.made) return undefined;
     const made = new Int32Array(2);
     const fd = native().outletOpen(made);
-    const device = fd < 0 ? undefined : findDevice(made[0]);
-    this.isImpossible = device === undefined;
-    if (!device) return whyNot(getSystemErrorName(fd));
+    this.isImpossible = fd < 0;
+    if (fd < 0) return whyNot(getSystemErrorName(fd));
     this.fds.push(fd, made[1]);
-    this.made = { index: device.index, fd };
-    withoutAddresses(device);
-    changeDevice(device, { up: true });
-    return undefined;
+    try {
+      this.made = { index: made[0], fd };
+      setUp(made[0]);
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof KernelRefusal)) throw error;
+      this.isImpossible = true;
+      return error.message;
+    }
   }
 
   private find({ link, scope, to }: Owner): Way | undefined {
     const { local, device = 0 } = this.origins.get(link) ?? {};
     if (isMulticast(to[0], to[1], to[2], to[3])) return undefined;
     const route = findRoute(formatIp(to[0], to[1], to[2], to[3]), scope || device || undefined);
-    const source = parseIp(local ?? route?.source ?? '');
+    const isOfLocal = local !== undefined && isIPv6(local) === !isIpv4Mapped(to[0], to[1], to[2]);
+    const source = parseIp((isOfLocal ? local : route?.source) ?? '');
     if (!route?.isPlain || route.index === undefined || route.mtu === undefined || !source) return undefined;
     return { device: route.index, mtu: route.mtu, source };
   }
+}
+
+function setUp(index: number): void {
+  const device = findDevice(index);
+  if (!device) return; // deleted by hand meanwhile: another is made
+  withoutAddresses(device);
+  changeDevice(device, { up: true });
 }
 
 function isSince([major, minor]: readonly [number, number]): boolean {

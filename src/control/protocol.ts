@@ -10,6 +10,13 @@
  * Requests of one connection are carried out in order, one after the other; those that watch go on until it closes.
  * Whoever sends ahead, and wants nothing done after a failure, sets `chained` on each: such a request is carried out
  * only if the one before it was, else it is answered with ECANCELED.
+ * The answers are to be read meanwhile: while many of them wait, no more requests are read.
+ *
+ * Many requests of one verb that shows nothing may come as one, with `each` instead of `args`:
+ *
+ *   to vtep            {"id": 2, "verb": "fdb add", "each": [{...}, {...}, {...}]}      these are 2, 3 and 4
+ *   from vtep          {"id": 3, "error": {...}}                                        those that were refused
+ *                      {"id": 4, "ok": null}                                            and always the last
  */
 
 export const PROTOCOL = 1;
@@ -18,8 +25,13 @@ export interface Request {
   id: number;
   verb: Verb;
   args?: unknown;
+  /** Of as many requests, at most `EACH_MOST`; `id` is that of the first. */
+  each?: unknown[];
   chained?: boolean;
 }
+
+/** Other connections wait while they are carried out. */
+export const EACH_MOST = 1024;
 
 export type Answer =
   | { id: number; items: readonly unknown[] }
@@ -57,6 +69,8 @@ export interface LinkArgs {
   localbypass?: boolean;
   reserved_bits?: 'ignore' | 'kernel';
   innervlan?: 'pass' | 'strip' | 'drop';
+  /** Of a new one: the interface's number. */
+  index?: number;
   mtu?: number;
   /** MAC. */
   address?: string;

@@ -3,7 +3,11 @@ export class Refusal extends Error {
   readonly code: string;
 
   constructor(code: string, sentence: string) {
+    // nobody is shown where it was thrown, and to write that down takes longer than a verb
+    const { stackTraceLimit } = Error;
+    Error.stackTraceLimit = 0;
     super(`${sentence} (${code})`);
+    Error.stackTraceLimit = stackTraceLimit;
     this.name = 'Refusal';
     this.code = code;
   }

@@ -1,9 +1,16 @@
 /** What arguments look like: checked where they come from another program or a file, and the schema for editors. */
 
-import { isIP, isIPv4 } from 'node:net';
-import { parseMac } from '../wire/address.ts';
+import { isIPv4 } from 'node:net';
+import { isIp, parseMac } from '../wire/address.ts';
 import { MAX_VNI } from '../wire/vxlan.ts';
-import { INTERFACE_NAME, INTERFACE_NAME_PATTERN, isInterfaceName } from './interface-name.ts';
+import {
+  ANY_NAME,
+  ANY_NAME_PATTERN,
+  INTERFACE_NAME,
+  INTERFACE_NAME_PATTERN,
+  isAnyName,
+  isInterfaceName,
+} from './interface-name.ts';
 import type { FdbArgs, FdbFilter, LinkArgs, NeighArgs, Verbs, VniArgs } from './protocol.ts';
 import { Refusal } from './refusal.ts';
 
@@ -53,7 +60,7 @@ function list(item: Shape, least = 0, most = 65_536): Shape {
   return {
     accepts: (value) =>
       Array.isArray(value) && value.length >= least && value.length <= most && value.every(item.accepts),
-    is: `a list of which each is ${item.is}`,
+    is: `a list of ${least > 0 && least === most ? `${least}, of ` : ''}which each is ${item.is}`,
     schema: { type: 'array', items: item.schema, ...(least > 0 && { minItems: least, maxItems: most }) },
   };
 }
@@ -68,18 +75,24 @@ const INHERIT = oneOf('inherit');
 const NAME = text(`the name of an interface: ${INTERFACE_NAME}`, isInterfaceName, {
   pattern: INTERFACE_NAME_PATTERN,
 });
+/** Of one that is there: by any of its names. */
+const DEVICE = text(`a name of an interface: ${ANY_NAME}`, isAnyName, { pattern: ANY_NAME_PATTERN });
 const IP = text(
   'an IP address, such as 192.0.2.1 or 2001:db8::1',
-  (value) => isIP(value.split('%')[0]) !== 0,
+  (value) => isIp(value) || isIp(value.split('%')[0]),
 );
 const MAC = text('a MAC address, such as 02:00:00:00:00:01', (value) => parseMac(value) !== undefined);
+const OWN_MAC = text('a MAC address of one host, such as 02:00:00:00:00:01', (value) => {
+  const mac = parseMac(value);
+  return mac !== undefined && (mac.high & 0x100) === 0 && (mac.high !== 0 || mac.low !== 0);
+});
 const VNI = whole(0, MAX_VNI);
 const PORT = whole(0, 65_535);
 const MOST = 2 ** 31 - 1;
 const PREFIX = text('an IP address with its prefix, such as 10.0.0.1/24', (value) => {
   const [ip, bits, rest] = value.split('/');
   const most = isIPv4(ip) ? 32 : 128;
-  return isIP(ip) !== 0 && /^\d{1,3}$/.test(bits ?? '') && Number(bits) <= most && rest === undefined;
+  return isIp(ip) && /^\d{1,3}$/.test(bits ?? '') && Number(bits) <= most && rest === undefined;
 });
 
 export const LINK_SHAPES: Shapes<LinkArgs> = {
@@ -88,7 +101,7 @@ export const LINK_SHAPES: Shapes<LinkArgs> = {
   remotes: list(IP),
   group: either(IP, NONE),
   local: either(IP, NONE),
-  dev: either(NAME, NONE),
+  dev: either(DEVICE, NONE),
   dstport: PORT,
   srcport: list(PORT, 2, 2),
   ttl: either(whole(0, 255), INHERIT),
@@ -111,14 +124,20 @@ export const LINK_SHAPES: Shapes<LinkArgs> = {
   localbypass: SWITCH,
   reserved_bits: oneOf('ignore', 'kernel'),
   innervlan: oneOf('pass', 'strip', 'drop'),
+  index: whole(1, MOST),
   mtu: whole(68, 65_485),
-  address: MAC,
+  address: OWN_MAC,
   addresses: list(PREFIX),
   up: SWITCH,
 };
 
+const { index: _, ...WITHOUT_INDEX } = LINK_SHAPES;
+
+/** Of one that is there. */
+export const CHANGE_SHAPES: Shapes<Omit<LinkArgs, 'index'>> = { ...WITHOUT_INDEX, name: DEVICE };
+
 /** What an entry is found by, and where it leads. */
-const ENTRY = { dev: NAME, mac: MAC, dst: IP, port: PORT, vni: VNI, src_vni: VNI, via: NAME };
+const ENTRY = { dev: DEVICE, mac: MAC, dst: IP, port: PORT, vni: VNI, src_vni: VNI, via: DEVICE };
 
 export const FDB_SHAPES: Shapes<FdbArgs> = {
   ...ENTRY,
@@ -130,10 +149,15 @@ const WORD = text('a word', () => true);
 
 export const FDB_FILTER_SHAPES: Shapes<FdbFilter> = { ...ENTRY, words: list(WORD) };
 
-export const NEIGH_SHAPES: Shapes<NeighArgs> = { dev: NAME, ip: IP, mac: MAC, flags: list(oneOf('router')) };
+export const NEIGH_SHAPES: Shapes<NeighArgs> = {
+  dev: DEVICE,
+  ip: IP,
+  mac: MAC,
+  flags: list(oneOf('router')),
+};
 
 export const VNI_SHAPES: Shapes<VniArgs> = {
-  dev: NAME,
+  dev: DEVICE,
   vni: list(VNI, 2, 2),
   group: IP,
   remote: IP,
@@ -141,8 +165,8 @@ export const VNI_SHAPES: Shapes<VniArgs> = {
 };
 
 export const SHOW_SHAPES: Shapes<{ name?: string; dev?: string; stats?: boolean; moved?: boolean }> = {
-  name: NAME,
-  dev: NAME,
+  name: DEVICE,
+  dev: DEVICE,
   stats: SWITCH,
   moved: SWITCH,
 };
@@ -182,9 +206,20 @@ export function complaints<T>(
 
 /** The same arguments, known to be of that shape; else a refusal. */
 export function checked<T>(args: unknown, shapes: Shapes<T>, needed: readonly (keyof T & string)[] = []): T {
-  const [first] = complaints(args, shapes, needed);
-  if (first) throw new Refusal('EINVAL', first.sentence);
-  return args as T;
+  if (fits(args, shapes as Record<string, Shape>, needed)) return args as T;
+  throw new Refusal('EINVAL', complaints(args, shapes, needed)[0].sentence);
+}
+
+/** Whether there are no complaints: of a hundred thousand arguments there seldom are. */
+function fits(args: unknown, shapes: Record<string, Shape>, needed: readonly string[]): boolean {
+  if (typeof args !== 'object' || args === null || Array.isArray(args)) return false;
+  for (const key of needed) if (!Object.hasOwn(args, key)) return false;
+  for (const key of Object.keys(args)) {
+    const value = (args as Record<string, unknown>)[key];
+    if (!Object.hasOwn(shapes, key)) return false;
+    if (value !== undefined && !shapes[key].accepts(value)) return false;
+  }
+  return true;
 }
 
 export function schemaOf<T>(shapes: Shapes<T>, needed: readonly (keyof T & string)[]): object {

@@ -18,6 +18,7 @@ import type { Link } from './link.ts';
 import type { LinkOptions, Say } from './link-options.ts';
 import type { LinkArgs } from './protocol.ts';
 import { marked, note } from './record.ts';
+import { Refusal } from './refusal.ts';
 import type { Undo } from './undo.ts';
 
 export interface Site {
@@ -35,9 +36,12 @@ export function survey(options: LinkOptions): Site {
   if (group !== undefined && !device) {
     throw new Error(`group "${group}" needs dev: the interface to join it on (EINVAL)`);
   }
+  const existing = findDevice(name);
+  if (existing && existing.name !== name)
+    throw new Refusal('EEXIST', `${name} is another name of the interface ${existing.name}`);
   const [first] = defaults(options);
   const route = first === undefined ? undefined : findRoute(first, dev);
-  return { device, existing: findDevice(name), route, ipv6: isIPv6(first ?? local ?? '') };
+  return { device, existing, route, ipv6: isIPv6(first ?? local ?? '') };
 }
 
 /** Where frames go that have no entry, at first. */
@@ -50,10 +54,13 @@ const overhead = (ipv6: boolean): number => (ipv6 ? 70 : 50);
 
 /** The largest inner packet that the way to all of these carries; 0: nobody knows. */
 export function pathMtu(remotes: readonly string[], dev: string | undefined, ipv6: boolean): number {
-  const device = dev === undefined ? undefined : findDevice(dev)?.mtu;
-  const ways = [device, ...remotes.map((remote) => findRoute(remote, dev)?.mtu)];
-  const least = Math.min(...ways.map((mtu) => mtu ?? Number.POSITIVE_INFINITY));
-  return least === Number.POSITIVE_INFINITY ? 0 : least - overhead(ipv6);
+  const device = (dev === undefined ? undefined : findDevice(dev)?.mtu) ?? Number.POSITIVE_INFINITY;
+  const ways = remotes.map((remote) => {
+    const route = findRoute(remote, dev)?.mtu ?? Number.POSITIVE_INFINITY;
+    return Math.min(device, route) - overhead(isIPv6(remote)); // a trunk may have both
+  });
+  const least = Math.min(device - overhead(ipv6), ...ways);
+  return least === Number.POSITIVE_INFINITY ? 0 : least;
 }
 
 /** Sets the TAP up, and keeps the tables in step with it from here on. */
@@ -86,7 +93,7 @@ export function keepUp(
   before: readonly string[],
   undo: Undo,
 ): void {
-  if (!own) return; // it was moved to another namespace
+  if (!own) return; // it was deleted a moment ago
   const set = (to: DeviceChange, was: DeviceChange) => {
     if (!isMade) note(own.index, to);
     changeDevice(own, to);

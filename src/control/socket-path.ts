@@ -3,10 +3,31 @@
 import { statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
-/** Of a network namespace that `ip netns` made; else what VTEP_SOCKET says, or of this process's own namespace. */
+/** Of a network namespace that `ip netns` made, or of this process's own; in that of VTEP_SOCKET what it says. */
 export function socketPath(namespace?: string): string {
-  if (namespace === undefined && process.env.VTEP_SOCKET) return process.env.VTEP_SOCKET;
-  return join(socketFolder(), `${namespaceInode(namespace)}.sock`);
+  const inode = namespaceInode(namespace);
+  const said = process.env.VTEP_SOCKET;
+  return said && namespaceOf(said) === inode ? said : join(socketFolder(), `${inode}.sock`);
+}
+
+/**
+ * For all that a program runs: VTEP_SOCKET is about the namespace that it was said in, and `ip netns exec` hands it on
+ * into others.
+ */
+export function environmentOf(): Record<string, string> {
+  const said = process.env.VTEP_SOCKET;
+  return said ? { VTEP_SOCKET_OF: `${namespaceOf(said)} ${said}` } : {};
+}
+
+/** Whoever says another one, says it of where he is. */
+function namespaceOf(said: string): number {
+  const [inode, ...path] = (process.env.VTEP_SOCKET_OF ?? '').split(' ');
+  return path.join(' ') === said ? Number(inode) : namespaceInode();
+}
+
+/** What a daemon says that a verb has started. */
+export function logPath(socket: string): string {
+  return `${socket.replace(/\.sock$/, '')}.log`;
 }
 
 /** Where our files may be, too, that stand beside the sockets. */
@@ -32,8 +53,8 @@ function socketFolder(): string {
   );
 }
 
-/** Root's, or the user's own. */
-function folderOfUser(): string | undefined {
+/** Root's, or the user's own: nothing else is there. */
+export function folderOfUser(): string | undefined {
   if (process.getuid?.() === 0) return '/run/vtep';
   return process.env.XDG_RUNTIME_DIR ? join(process.env.XDG_RUNTIME_DIR, 'vtep') : undefined;
 }

@@ -23,7 +23,11 @@ const ANY_V6 = new Int32Array(4);
 type Way = Pick<
   LinkOptions,
   'port' | 'local' | 'group' | 'checksum' | 'zeroChecksumTx' | 'zeroChecksumRx' | 'df' | 'sourcePorts'
-> & { ipv6: boolean };
+> & {
+  ipv6: boolean;
+  /** What is sent is of either family. */
+  isDual: boolean;
+};
 
 /** What a link says of the headers of its datagrams. */
 type Outer = Pick<LinkOptions, 'local' | 'ttl' | 'tos' | 'flowLabel' | 'df'>;
@@ -101,15 +105,21 @@ export class Sockets {
 
   /** What a link's datagrams leave by. */
   takeSender(way: Way): Promise<Sending> {
-    const checksum = hasChecksum(way);
-    const df = dfOf(way);
-    const key = `${way.ipv6} ${df} ${checksum} ${way.sourcePorts.join('-')}`;
+    const sets = setsOf(way);
+    const key =
+      sets.map(({ ipv6, df, checksum }) => `${ipv6} ${df} ${checksum} `).join('') + way.sourcePorts.join('-');
     return this.senders.take(key, async (id) => {
-      const { fds, sourcePorts } = openSending(way);
-      const trains = this.habits.trains && checksum && native().udpSegments(fds[0]) >= 0;
-      const byDf = df === 'inherit';
-      const ways = this.habits.outlet?.ways.words;
-      const sockets = { sending: Int32Array.from(fds), envelopes: this.envelopes, trains, byDf, ways };
+      const { fds, sourcePorts } = openSending(sets, way.sourcePorts);
+      const hasChecksums = sets.every(({ checksum }) => checksum);
+      const trains = this.habits.trains && hasChecksums && native().udpSegments(fds[0]) >= 0;
+      const sockets = {
+        sending: Int32Array.from(fds),
+        envelopes: this.envelopes,
+        trains,
+        byDf: isByDf(sets),
+        byFamily: way.isDual,
+        ways: this.habits.outlet?.ways.words,
+      };
       for (const port of sourcePorts) this.tables.own.addPort(port);
       await this.engine.order(() => ({ kind: 'take sender', id, sockets }));
       return { id, key, fds, links: 0, sourcePorts };
@@ -217,8 +227,15 @@ function closeToOthers(fd: number): void {
 }
 
 /** Whether its datagrams have a checksum. */
-export function hasChecksum({ ipv6, checksum, zeroChecksumTx }: Way): boolean {
+export function hasChecksum({ ipv6, checksum, zeroChecksumTx }: Omit<Way, 'isDual'>): boolean {
   return ipv6 ? !zeroChecksumTx : checksum;
+}
+
+/** Whether this host has IPv6 at all; the kernel's own vxlan asks no more. */
+export function hasIpv6(): boolean {
+  const fd = native().udpGroups(1);
+  if (fd >= 0) native().closeFd(fd);
+  return fd >= 0;
 }
 
 /**
@@ -233,45 +250,72 @@ function takesUnchecked({ ipv6, zeroChecksumRx }: Way): boolean {
   return ipv6 && zeroChecksumRx;
 }
 
-/** IPv6 has no such bit: it is never fragmented on its way. */
-function dfOf({ ipv6, df }: Way): 'unset' | 'set' | 'inherit' {
-  return df === undefined || (ipv6 && df === 'inherit') ? 'set' : df;
+/** Sockets of one kind; there are as many of each kind, at the same ports. */
+interface SocketSet {
+  readonly ipv6: boolean;
+  readonly df: boolean;
+  readonly checksum: boolean;
 }
 
 /**
- * A UDP socket has one source port: a fixed set on free ports of the range, of which the flow hash picks one. DF is a
- * matter of the socket too: where it is inherited there are two at each port, all without it, then all with it.
+ * DF is a matter of the socket: where it is inherited there are two at each port, all without it, then all with it. IPv6
+ * has no such bit: it is never fragmented on its way. Those of IPv6 come last.
  */
-function openSending(way: Way): { fds: number[]; sourcePorts: number[] } {
-  const df = dfOf(way);
-  const flags = OPTION.sendsOnly | (way.ipv6 ? OPTION.ipv6 : 0) | (hasChecksum(way) ? 0 : OPTION.noChecksum);
-  const open = (port: number, more: number) =>
-    native().udpOpen(way.ipv6 ? ANY_V6 : ANY_V4, port, 0, flags | more, SEND_BUFFER);
-  const fds: number[] = [];
+function setsOf(way: Way): SocketSet[] {
+  const families = way.isDual ? [false, true] : [way.ipv6];
+  return families.flatMap((ipv6) => {
+    const { df = 'set' } = way;
+    const kinds = df !== 'inherit' ? [df === 'set'] : ipv6 ? [true] : [false, true];
+    return kinds.map((kind) => ({ ipv6, df: kind, checksum: hasChecksum({ ...way, ipv6 }) }));
+  });
+}
+
+const isByDf = (sets: readonly SocketSet[]): boolean => sets.length > 1 && sets[0].ipv6 === sets[1].ipv6;
+
+/** A UDP socket has one source port: a fixed number on free ports of the range, of which the flow hash picks one. */
+function openSending(
+  sets: readonly SocketSet[],
+  range: readonly [number, number],
+): { fds: number[]; sourcePorts: number[] } {
+  const fds: number[][] = sets.map(() => []);
   const sourcePorts: number[] = [];
-  let last = 0;
-  for (const port of spread(way.sourcePorts)) {
-    if (fds.length === SENDING_SOCKETS) break;
-    last = open(port, df === 'set' ? OPTION.df : 0);
-    if (last < 0) continue;
-    fds.push(last);
+  let refusal = 0;
+  for (const port of spread([...range])) {
+    if (sourcePorts.length === SENDING_SOCKETS) break;
+    const opened = openAt(sets, port);
+    if (typeof opened === 'number') {
+      refusal = opened;
+      continue;
+    }
+    for (const [i, fd] of opened.entries()) fds[i].push(fd);
     sourcePorts.push(port);
   }
-  if (fds.length === 0) {
-    const [low, high] = way.sourcePorts;
-    throw new Error(
-      `srcport ${low} ${high}: none of these ports can be sent from (${getSystemErrorName(last)})`,
-    );
+  if (sourcePorts.length > 0) return { fds: fds.flat(), sourcePorts };
+  throw new Error(
+    `srcport ${range[0]} ${range[1]}: none of these ports can be sent from (${getSystemErrorName(refusal)})`,
+  );
+}
+
+/** One of each kind, or what the first of them that cannot be had is refused with. */
+function openAt(sets: readonly SocketSet[], port: number): number[] | number {
+  const fds: number[] = [];
+  for (const { ipv6, df, checksum } of sets) {
+    const shares = fds.length > 0 && sets[fds.length - 1].ipv6 === ipv6;
+    if (shares) native().udpShare(fds[fds.length - 1]);
+    const options =
+      OPTION.sendsOnly |
+      (ipv6 ? OPTION.ipv6 : 0) |
+      (df ? OPTION.df : 0) |
+      (checksum ? 0 : OPTION.noChecksum) |
+      (shares ? OPTION.shares : 0);
+    const fd = native().udpOpen(ipv6 ? ANY_V6 : ANY_V4, port, 0, options, SEND_BUFFER);
+    if (fd < 0) {
+      for (const opened of fds) native().closeFd(opened);
+      return fd;
+    }
+    fds.push(fd);
   }
-  if (df !== 'inherit') return { fds, sourcePorts };
-  const twins = fds.map((fd, i) => {
-    native().udpShare(fd);
-    return open(sourcePorts[i], OPTION.df | OPTION.shares);
-  });
-  const refused = twins.find((fd) => fd < 0);
-  if (refused === undefined) return { fds: [...fds, ...twins], sourcePorts };
-  for (const fd of [...fds, ...twins]) if (fd >= 0) native().closeFd(fd);
-  throw new Error(`df inherit: the second socket of a port cannot be had (${getSystemErrorName(refused)})`);
+  return fds;
 }
 
 export function bindSentence(port: number, local: string | undefined, code: string): string {

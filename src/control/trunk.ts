@@ -5,8 +5,9 @@ import { VLANS } from '../tables/links.ts';
 import type { Dataplane } from './dataplane.ts';
 import { changeRemotes, type Remotes } from './default-remotes.ts';
 import { Membership } from './groups.ts';
-import type { Link } from './link.ts';
+import type { Link, LinkSettings } from './link.ts';
 import type { LinkOptions } from './link-options.ts';
+import { PathWatch } from './path-watch.ts';
 import type { Verbs, VniArgs } from './protocol.ts';
 import { Refusal } from './refusal.ts';
 import { type Undo, undoAll } from './undo.ts';
@@ -27,6 +28,7 @@ type Said = Pick<VniArgs, 'group' | 'remote' | 'vlan'>;
 interface Member {
   readonly vni: number;
   readonly link: Link;
+  readonly path: PathWatch;
   said: Said;
   membership?: Membership;
   readonly undo: Undo;
@@ -115,12 +117,19 @@ export class Trunk {
   /** Its settings are these now; what was said of a VNI alone stays. */
   apply(to: LinkOptions): void {
     for (const member of this.members.values()) {
-      member.link.apply({ ...to, vni: member.vni });
+      member.link.apply(this.settings(member, to));
       this.cook(member.link, to);
       changeRemotes(member.link, remotesOf(member.said, this.owner.options), remotesOf(member.said, to));
-      member.link.pathMtu = this.owner.link.pathMtu;
+      member.path.ask({ ...to, ...remotesOf(member.said, to) });
       this.listen(member, member.said, to);
     }
+  }
+
+  /** Once a second. */
+  look(): void {
+    const { options } = this.owner;
+    for (const { path, said } of this.members.values())
+      path.look({ ...options, ...remotesOf(said, options) });
   }
 
   /** Its TAP is up, or down. */
@@ -158,13 +167,13 @@ export class Trunk {
   private make(vni: number, undo: Undo): Member {
     const { host, links } = this.plane;
     const { link: trunk, ifindex, options } = this.owner;
-    const link = links.add({ ...options, vni }, trunk.ipv6);
-    const member: Member = { vni, link, said: {}, undo: [] };
+    const link = links.add(this.settings({ vni, said: {} }, options), trunk.ipv6, trunk.isDual);
+    const path = new PathWatch(link, this.plane.tables, this.plane.host);
+    const member: Member = { vni, link, path, said: {}, undo: [] };
     undo.push(() => this.remove([member]));
     this.members.set(vni, member);
     link.srcVni = vni;
     link.interfaces = trunk.interfaces;
-    link.pathMtu = trunk.pathMtu;
     member.undo.push(() => links.remove(link), host.follow(link, ifindex));
     this.cook(link, options);
     changeRemotes(link, { remotes: [] }, options);
@@ -191,6 +200,14 @@ export class Trunk {
       throw error;
     }
     member.said = said;
+    member.link.apply(this.settings(member, options));
+    member.path.ask({ ...options, ...after });
+  }
+
+  /** As those of the kernel's trunks, its datagrams to this host go through the loopback. */
+  private settings({ vni, said }: Pick<Member, 'vni' | 'said'>, options: LinkOptions): LinkSettings {
+    const settings = this.plane.settings({ ...options, group: said.group ?? options.group });
+    return { ...settings, vni, localBypass: false, isTagged: true };
   }
 
   /** To what comes to the VNI's group on the trunk's `dev`, and to no other. */

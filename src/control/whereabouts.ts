@@ -2,6 +2,7 @@
 
 import { type Device, findDevice } from '../io/devices.ts';
 import type { HostWatch } from '../io/host-watch.ts';
+import { neighborsOf } from '../io/neighbors.ts';
 import { succeeds, whereTapIs } from '../io/rtnetlink.ts';
 import { ownNamespace, placeOfTap, type TapPlace } from '../io/tap-place.ts';
 
@@ -24,13 +25,28 @@ export class Whereabouts {
 
   /** As it is now. */
   get device(): Device | undefined {
-    if (!this.isAstray) return findDevice(this.ifindex);
+    const here = this.isAstray ? undefined : findDevice(this.ifindex);
+    return here ?? this.ask((device) => device);
+  }
+
+  /** What `work` asks and orders is meant for where it is. */
+  within(work: () => void): void {
+    if (this.isAstray || this.moved) whereTapIs(this.tap, work);
+    else work();
+  }
+
+  /** Undefined: it is gone, or we may not. */
+  private ask<T>(work: (device: Device) => T): T | undefined {
     const place = placeOfTap(this.tap);
-    let found: Device | undefined;
+    let answer: T | undefined;
     succeeds(() => {
-      if (place) found = whereTapIs(this.tap, () => findDevice(place.name));
+      if (!place) return;
+      answer = whereTapIs(this.tap, () => {
+        const device = findDevice(place.name);
+        return device && work(device);
+      });
     });
-    return found;
+    return answer;
   }
 
   /** The kernel tells us that it is here no more, and nothing from then on. */
@@ -40,7 +56,10 @@ export class Whereabouts {
 
   /** For those who follow it, it is as it was: of this number, and elsewhere of the name that the link has here. */
   look(watch: HostWatch, name: string): void {
-    const device = this.isAstray ? this.device : undefined;
-    if (device) watch.tell({ ...device, index: this.ifindex, ...(this.moved && { name }) });
+    if (!this.isAstray) return;
+    const found = this.ask((device) => ({ device, neighbors: neighborsOf(device) }));
+    if (!found) return;
+    watch.tell({ ...found.device, index: this.ifindex, ...(this.moved && { name }) });
+    watch.tellNeighbors(this.ifindex, found.neighbors);
   }
 }

@@ -34,6 +34,8 @@ export class Configuration {
   /** What the file before made. */
   private owned: States = new Map();
   private ownEngine: EngineArgs = {};
+  /** The file before: the same text again means the same. */
+  private inForce: { text: string; config: Config } | undefined;
   private last: Promise<unknown> = Promise.resolve();
   /** While a file comes to be in force: other verbs wait, so that none comes between its steps. */
   busy: Promise<unknown> | undefined;
@@ -48,16 +50,16 @@ export class Configuration {
   dispatch(verb: string, args: unknown): unknown {
     if (verb === 'config show') return this.show();
     if (verb === 'config reload') return this.reload(checked(args ?? {}, CONFIG_SHAPES));
-    throw new Refusal(
-      'EOPNOTSUPP',
-      `the verb "${verb.slice(0, 40)}" is not known; there are config show, config reload`,
-    );
+    throw new Refusal('EOPNOTSUPP', `the verb "${verb}" is not known; there are config show, config reload`);
   }
 
   /** Its own file for the first time: by that the engine was made, but for what the command line had otherwise. */
   start(): Promise<number> {
     const name = this.path ?? DEFAULT_PATH;
-    return this.inTurn(async () => this.become(name, readSound(name, await readText(name))));
+    return this.inTurn(async () => {
+      const text = await readText(name);
+      return this.become(name, text, readSound(name, text));
+    });
   }
 
   /** `text`: of another file than its own, which whoever asks has read; resolves to how many steps it took. */
@@ -67,8 +69,19 @@ export class Configuration {
     }
     return this.inTurn(async () => {
       const name = path ?? (text === undefined ? (this.path ?? DEFAULT_PATH) : 'the configuration');
-      return this.become(name, readFitting(name, text ?? (await readText(name)), this));
+      const wanted = text ?? (await readText(name));
+      return this.become(name, wanted, this.readFitting(name, wanted));
     });
+  }
+
+  /** Without mistakes, and without what cannot be while the daemon runs. */
+  private readFitting(name: string, text: string): Config {
+    const { inForce } = this;
+    const config = inForce?.text === text ? inForce.config : readSound(name, text);
+    const [first] = this.complaintsAbout(config.engine);
+    if (!first) return config;
+    const [key, sentence] = first;
+    throw new Refusal('EBUSY', mistakeLines(name, [{ ...config.engineAt(key), sentence }])[0]);
   }
 
   private inTurn(become: () => Promise<number>): Promise<number> {
@@ -91,7 +104,7 @@ export class Configuration {
   }
 
   /** What cannot be while it runs: sentences. */
-  complaintsAbout(engine: EngineArgs): [key: keyof EngineArgs, sentence: string][] {
+  private complaintsAbout(engine: EngineArgs): [key: keyof EngineArgs, sentence: string][] {
     const plain = (key: string, value: unknown) =>
       JSON.stringify(key === 'offload' ? parseOffloads(String(value ?? 'auto')) : value);
     return Object.entries(engine).flatMap(([key, value]): [keyof EngineArgs, string][] => {
@@ -101,12 +114,13 @@ export class Configuration {
     });
   }
 
-  private async become(name: string, config: Config): Promise<number> {
+  private async become(name: string, text: string, config: Config): Promise<number> {
     await this.daemon.links.settled();
     const names = new Set([...config.links.keys(), ...this.owned.keys()]);
     const running = new Map([...this.states(names)].map((state) => [state.args.name, state]));
     const steps = diff(running, config.links, this.owned);
     await this.carryOut(steps, name, config);
+    this.inForce = { text, config };
     this.owned = config.links;
     this.ownEngine = config.engine;
     if (config.log.level) this.terms.log.level = config.log.level;
@@ -187,15 +201,6 @@ export class Configuration {
     }
     return all;
   }
-}
-
-/** Without mistakes, and without what cannot be while the daemon runs. */
-function readFitting(name: string, text: string, configuration: Configuration): Config {
-  const config = readSound(name, text);
-  const [first] = configuration.complaintsAbout(config.engine);
-  if (!first) return config;
-  const [key, sentence] = first;
-  throw new Refusal('EBUSY', mistakeLines(name, [{ ...config.engineAt(key), sentence }])[0]);
 }
 
 /** Why a step was refused, with the place in the file that it is for. */

@@ -6,6 +6,7 @@ import { LinkNeighbors } from '../control/neighbors.ts';
 import type { FdbArgs, FdbFilter, FdbItem, NeighArgs, Verbs, VniArgs } from '../control/protocol.ts';
 import { Refusal } from '../control/refusal.ts';
 import {
+  CHANGE_SHAPES,
   checked,
   FDB_FILTER_SHAPES,
   FDB_SHAPES,
@@ -20,6 +21,9 @@ import { Monitors } from './monitors.ts';
 
 /** Whoever deletes the last link may make another next: `ip link del vx0; ip link add vx0 ...`. */
 const LINGER_MS = 2_000;
+
+/** What an entry cannot be without. */
+const ENTRY_KEYS = ['dev', 'mac'] as const;
 
 export class Daemon {
   readonly links: Links;
@@ -52,13 +56,13 @@ export class Daemon {
     if (Object.hasOwn(verbs, verb)) return verbs[verb](args ?? {}, gone);
     throw new Refusal(
       'EOPNOTSUPP',
-      `the verb "${verb.slice(0, 40)}" is not known; there are ${Object.keys(verbs).join(', ')}`,
+      `the verb "${verb}" is not known; there are ${Object.keys(verbs).join(', ')}`,
     );
   }
 
   private readonly verbs: { [V in keyof Verbs]?: (args: unknown, gone: AbortSignal) => unknown } = {
     'link add': (args) => this.links.add(checked(args, LINK_SHAPES, ['name'])),
-    'link set': (args) => this.links.set(checked(args, LINK_SHAPES, ['name'])),
+    'link set': (args) => this.links.set(checked(args, CHANGE_SHAPES, ['name'])),
     'link del': (args) => this.links.del(this.links.named(checked(args, SHOW_SHAPES, ['name']).name)),
     'link show': (args) => this.links.show(checked(args, SHOW_SHAPES)),
     'fdb add': (args) => this.changeFdb('add', args),
@@ -67,7 +71,7 @@ export class Daemon {
     'fdb del': (args) => this.changeFdb('del', args),
     'fdb flush': (args) => this.flushFdb(checked(args, FDB_FILTER_SHAPES)),
     'fdb get': (args) => {
-      const { dev, mac, src_vni } = checked(args, FDB_SHAPES, ['dev', 'mac']);
+      const { dev, mac, src_vni } = checked(args, FDB_SHAPES, ENTRY_KEYS);
       return this.getFdb(dev, mac, src_vni);
     },
     'fdb show': (args) => this.showFdb(checked(args, FDB_FILTER_SHAPES)),
@@ -98,8 +102,12 @@ export class Daemon {
   }
 
   private changeFdb(verb: 'add' | 'append' | 'replace' | 'del', args: unknown): void {
-    const { dev, src_vni, ...change } = checked<FdbArgs>(args, FDB_SHAPES, ['dev', 'mac']);
-    this.links.one(dev, src_vni).fdb[verb](change);
+    const change = checked<FdbArgs>(args, FDB_SHAPES, ENTRY_KEYS);
+    const { dev, src_vni } = change;
+    // it has found the link
+    this.links
+      .one(dev, src_vni)
+      .fdb[verb](src_vni === undefined ? change : { ...change, src_vni: undefined });
   }
 
   private flushFdb({ dev, ...filter }: FdbFilter): void {

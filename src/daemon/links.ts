@@ -9,7 +9,7 @@ import { linkOptions } from '../control/link-args.ts';
 import type { LinkArgs, LinkItem, MonitorItem, Verbs } from '../control/protocol.ts';
 import { Refusal } from '../control/refusal.ts';
 import { deleteTogether, findDevice } from '../io/devices.ts';
-import type { HostListener } from '../io/host-watch.ts';
+import { EVERY_DEVICE, type HostListener } from '../io/host-watch.ts';
 import type { Monitors } from './monitors.ts';
 
 /** A TAP that is deleted ends its link within that. */
@@ -35,6 +35,11 @@ export class Links {
     this.plane = plane;
     this.monitors = monitors;
     this.emptied = emptied;
+    plane.host.watch.follow(EVERY_DEVICE, {
+      device: ({ name }, before) => {
+        if (before && before.name !== name) this.underlayRenamed(before.name, name);
+      },
+    });
   }
 
   get isEmpty(): boolean {
@@ -43,6 +48,7 @@ export class Links {
 
   /** Ends all links, and what carries them. Devices go together: one alone takes the kernel 16 ms. */
   async close(): Promise<void> {
+    await this.plane.settle();
     const all = [...this.byName.values()].map(({ carried }) => carried);
     this.byName.clear();
     await this.plane.stop();
@@ -57,9 +63,15 @@ export class Links {
   }
 
   named(name: string | undefined): Held {
-    const held = this.byName.get(name ?? '');
+    const held = this.byName.get(name ?? '') ?? this.byOtherName(name);
     if (held) return held;
     throw new Refusal('ENODEV', `there is no link ${name} here`);
+  }
+
+  /** Interfaces can have further names (`ip link property add`). */
+  private byOtherName(name = ''): Held | undefined {
+    const held = this.byName.get(findDevice(name)?.name ?? '');
+    return held?.carried.where.moved ? undefined : held;
   }
 
   add(args: LinkArgs): Promise<void> {
@@ -77,7 +89,8 @@ export class Links {
 
   private async open(args: LinkArgs): Promise<void> {
     if (this.byName.has(args.name)) throw new Refusal('EEXIST', `there is a link ${args.name} already`);
-    this.adopt(args, await CarriedLink.open(this.plane, linkOptions(args)));
+    const proper = properly(args);
+    this.adopt(proper, await CarriedLink.open(this.plane, linkOptions(proper)));
   }
 
   /** Of what was deleted by hand a moment ago nobody may have told us yet. True: there were some. */
@@ -107,7 +120,8 @@ export class Links {
   set(changes: LinkArgs): Promise<void> {
     return this.plane.inTurn(async () => {
       const held = this.named(changes.name);
-      await this.become(held, { ...held.args, ...leftFor(changes), ...changes }, changes);
+      const { name } = held.args;
+      await this.become(held, properly({ ...held.args, ...leftFor(changes), ...changes, name }), changes);
     });
   }
 
@@ -133,8 +147,9 @@ export class Links {
     for (const { args, carried } of this.byName.values()) {
       const { up, mtu, mac: address } = carried.state;
       const isSaid = (key: 'mtu' | 'address') => args[key] !== undefined;
+      const { index: _, ...said } = args;
       yield {
-        args: { ...args, up, ...(isSaid('mtu') && { mtu }), ...(isSaid('address') && { address }) },
+        args: { ...said, up, ...(isSaid('mtu') && { mtu }), ...(isSaid('address') && { address }) },
         tap: { up, mtu, address },
       };
     }
@@ -192,6 +207,18 @@ export class Links {
     this.tell(held, false);
   }
 
+  /** Links stay with their `dev`, whatever it is called. */
+  private underlayRenamed(from: string, to: string): void {
+    this.plane.inTurn(async () => {
+      for (const held of this.byName.values()) {
+        if (held.args.dev !== from) continue;
+        held.carried.underlayRenamed(to);
+        held.args = { ...held.args, dev: to };
+        this.tell(held, false);
+      }
+    });
+  }
+
   /** Its TAP was deleted by hand. */
   private lose(held: Held, why: string): void {
     if (this.byName.get(held.args.name) !== held) return;
@@ -247,6 +274,12 @@ function itemOf({ args, carried }: Held, stats: boolean): LinkItem {
     offloads: [...carried.offloads],
     ...(stats && { counters: { ...carried.counters(), ...carried.link.offloads() } }),
   };
+}
+
+/** Its device by the name that it has first. */
+function properly(args: LinkArgs): LinkArgs {
+  const name = args.dev ? findDevice(args.dev)?.name : undefined;
+  return name === undefined || name === args.dev ? args : { ...args, dev: name };
 }
 
 /** A group and hosts exclude each other: what is named takes the other's place. */

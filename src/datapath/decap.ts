@@ -8,15 +8,14 @@
 
 import type { Batch } from '../memory/batch.ts';
 import { COUNTER } from '../tables/counters.ts';
-import { EVENT } from '../tables/events.ts';
 import { FDB_FLAG } from '../tables/fdb.ts';
 import { LINK_FLAG } from '../tables/links.ts';
-import { REMOTES_BUSY } from '../tables/remotes.ts';
 import * as ecn from '../wire/ecn.ts';
 import * as ethernet from '../wire/ethernet.ts';
 import * as vlan from '../wire/vlan.ts';
 import * as vxlan from '../wire/vxlan.ts';
 import { type Datapath, flushInbound } from './datapath.ts';
+import { learn, move } from './learn.ts';
 import { snoop } from './proxy.ts';
 
 // Bound once: what is reached through an import is looked at again for every frame, a name in COUNTER even looked up.
@@ -28,6 +27,7 @@ const { HEADER_LENGTH, hasVni, hasReservedBits, readVni } = vxlan;
 const { isGroup, readSourceHigh, readSourceLow, readType } = ethernet;
 const { isTag } = vlan;
 const { learning: LEARNING, suppress: SUPPRESS, strictReserved: STRICT_RESERVED } = LINK_FLAG;
+const { refusesOwn: REFUSES_OWN } = LINK_FLAG;
 const UNTAGGED = LINK_FLAG.stripTags | LINK_FLAG.dropTags;
 const { learned: LEARNED, sticky: STICKY } = FDB_FLAG;
 const SHORTEST = HEADER_LENGTH + ethernet.HEADER_LENGTH;
@@ -68,8 +68,9 @@ export function makeDecap(path: Datapath, batch: Batch): Decap {
       if (flags & STRICT_RESERVED) return counters.add(link, COUNTER['reserved-bits'], 1);
       counters.add(link, COUNTER['reserved-bits-ignored'], 1);
     }
-    const isOwn = own.isOwn(from0[i], from1[i], from2[i], from3[i], fromPort[i]);
-    if (isOwn) return counters.add(link, COUNTER['own-datagram'], 1);
+    if (flags & REFUSES_OWN && own.isOwn(from0[i], from1[i], from2[i], from3[i], fromPort[i])) {
+      return counters.add(link, COUNTER['own-datagram'], 1);
+    }
 
     const frame = at + HEADER_LENGTH;
     if (flags & UNTAGGED && isTag(readType(view, frame))) return counters.add(link, COUNTER['inner-vlan'], 1);
@@ -111,68 +112,4 @@ export function makeDecap(path: Datapath, batch: Batch): Decap {
   }
 
   return decap;
-}
-
-function learn(
-  path: Datapath,
-  batch: Batch,
-  i: number,
-  high: number,
-  low: number,
-  link: number,
-  now: number,
-): void {
-  const { links, fdb, remotes, counters, events } = path.tables;
-  if (!links.takeAddress(link)) return counters.add(link, COUNTER['learn-limit'], 1);
-  const { from0, from1, from2, from3 } = batch;
-  // replies go to the configured port, whatever port the datagram came from
-  const port = links.port(link);
-  const remote = remotes.acquire(link, from0[i], from1[i], from2[i], from3[i], port, links.vni(link));
-  const locked = remote >= 0 && fdb.table.tryLock();
-  // another thread may have learned it since we looked
-  const known = locked && fdb.find(link, high, low) >= 0;
-  const done = locked && !known && fdb.insert(link, high, low, remote, FDB_FLAG.learned, now) >= 0;
-  // told under the lock, so that what happens to one address is told in order
-  if (done) events.push(EVENT.learn, link, high, low, remote);
-  if (locked) fdb.table.unlock();
-  if (done) return;
-  if (remote >= 0) remotes.release(remote);
-  links.returnAddress(link);
-  if (known) return;
-  const busy = remote === REMOTES_BUSY || (remote >= 0 && !locked);
-  counters.add(link, busy ? COUNTER['learn-busy'] : COUNTER['learn-table-full'], 1);
-}
-
-/** As with the kernel, only the address becomes another: a port or VNI that was said of the entry stays. */
-function move(
-  path: Datapath,
-  batch: Batch,
-  i: number,
-  high: number,
-  low: number,
-  link: number,
-  now: number,
-  from: number,
-): void {
-  const { fdb, remotes, counters, events } = path.tables;
-  const { from0, from1, from2, from3 } = batch;
-  const port = remotes.port(from);
-  const vni = remotes.vni(from);
-  const scope = remotes.scope(from);
-  const remote = remotes.acquire(link, from0[i], from1[i], from2[i], from3[i], port, vni, scope);
-  if (remote < 0) {
-    const busy = remote === REMOTES_BUSY;
-    return counters.add(link, busy ? COUNTER['learn-busy'] : COUNTER['learn-table-full'], 1);
-  }
-  const locked = fdb.table.tryLock();
-  // another thread may have moved it, forgotten it or made it static since we looked
-  const entry = locked ? fdb.find(link, high, low) : -1;
-  const before = entry >= 0 && fdb.flags(entry) & LEARNED ? fdb.remote(entry) : remote;
-  if (before !== remote) {
-    fdb.moveTo(entry, remote, now);
-    events.push(EVENT.move, link, high, low, remote);
-  }
-  if (locked) fdb.table.unlock();
-  remotes.release(before);
-  if (!locked) counters.add(link, COUNTER['learn-busy'], 1);
 }

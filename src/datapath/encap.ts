@@ -16,6 +16,7 @@ import { REMOTE_TX_FRAMES } from '../tables/remotes.ts';
 import * as ethernet from '../wire/ethernet.ts';
 import * as flow from '../wire/flow.ts';
 import * as vxlan from '../wire/vxlan.ts';
+import { endsOnHost } from './bypass.ts';
 import { type Datapath, flushOutbound } from './datapath.ts';
 import { leavesUntagged } from './inner-vlan.ts';
 import { longestSegment, tellTooBig } from './path-mtu.ts';
@@ -26,7 +27,7 @@ import { shortCut } from './shortcut.ts';
 const LONGEST = 65_507 - vxlan.HEADER_LENGTH;
 // Bound once: what is reached through an import is looked at again for every frame.
 const { readDestinationHigh, readDestinationLow } = ethernet;
-const { writeHeader, HEADER_LENGTH } = vxlan;
+const { writeHeader, HEADER_LENGTH, MAX_VNI } = vxlan;
 const SHORTEST = ethernet.HEADER_LENGTH;
 const { hash: hashFlow } = flow;
 const PROXIES = LINK_FLAG.proxy | LINK_FLAG.suppress;
@@ -70,9 +71,11 @@ export function makeEncap(path: Datapath, batch: Batch): Encap {
       const remote = fdb.lookUp(link, readDestinationHigh(view, at), readDestinationLow(view, at), now);
       const hash = hashFlow(view, at, length[i]);
       if (remote >= 0) {
-        writeHeader(view, at - HEADER_LENGTH, remotes.vni(remote));
+        const vni = remotes.vniWord(remote);
+        if (vni < 0 && endsOnHost(path, batch, i, link, remote, now)) continue;
+        writeHeader(view, at - HEADER_LENGTH, vni);
         queue(i, remote, hash);
-      } else flood(i, link, remote === NO_ENTRY ? link : ~remote, hash);
+      } else flood(i, link, remote === NO_ENTRY ? link : ~remote, hash, now);
     }
     if (wishes & UNTAGGED) batch.rewind(from, to);
     counters.add(link, TX_FRAMES, to - from);
@@ -80,7 +83,7 @@ export function makeEncap(path: Datapath, batch: Batch): Encap {
   }
 
   /** A copy to each remote of a list, all of them of the one slot. */
-  function flood(i: number, link: number, list: number, hash: number): void {
+  function flood(i: number, link: number, list: number, hash: number, now: number): void {
     const header = batch.offset(i) - HEADER_LENGTH;
     const head = floods.head(list);
     const copies = floods.arena[head];
@@ -89,7 +92,9 @@ export function makeEncap(path: Datapath, batch: Batch): Encap {
     let vni = -1;
     for (let k = 1; k <= copies; k++) {
       const remote = floods.arena[head + k];
-      const its = remotes.vni(remote);
+      const word = remotes.vniWord(remote);
+      if (word < 0 && endsOnHost(path, batch, i, link, remote, now)) continue;
+      const its = word & MAX_VNI;
       if (vni !== its) {
         // the copies that are queued have the VNI of those before in their one slot: they leave first
         if (vni >= 0 && !flushOutbound(path)) return counters.add(link, NO_BUFFERS, copies - k + 1);

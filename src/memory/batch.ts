@@ -25,7 +25,7 @@ export const COLUMN = {
   target: 3,
   /** Outgoing datagrams: hash of the inner flow, picks the sending socket. */
   flow: 4,
-  /** Incoming datagrams: source address as four words (IPv4 mapped into IPv6), in host order. */
+  /** Incoming datagrams, and frames that go straight to another link: source address as four words (IPv4 mapped into IPv6), in host order. */
   from: 5,
   fromPort: 9,
   /** Incoming datagrams: the outer header's TOS, or traffic class. */

@@ -6,6 +6,7 @@ export const REMOTE_RECORD = {
   /** Four words, IPv4 mapped into IPv6, host order. */
   address: 0,
   port: 4,
+  /** In 24 bits; the sign bit is the table's own (`tables/remotes.ts`). */
   vni: 5,
   link: 6,
   /** Index of the interface that datagrams leave by: of a link-local address, or as asked for; 0: as the link's do. */

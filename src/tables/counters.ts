@@ -11,7 +11,7 @@ export const DROP_REASONS = {
   'no-vni-flag': 'the I flag was not set, so the datagram named no VNI',
   'unknown-vni': 'no link has this VNI at the port the datagram came to',
   'reserved-bits': 'reserved bits were set, and the link drops such datagrams as the kernel does',
-  'own-datagram': 'the underlay brought back a datagram that we sent ourselves',
+  'own-datagram': 'the underlay brought back a datagram that we sent ourselves, or the link sent to itself',
   'own-mac': "the inner source was our own interface's address",
   'bad-source-mac': 'the inner source was a group or the zero address',
   'static-mac-elsewhere': 'the inner source has a static entry for another remote',

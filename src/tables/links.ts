@@ -43,6 +43,12 @@ export const LINK_FLAG = {
   stripTags: 128,
   /** Drops tagged frames both ways. */
   dropTags: 256,
+  /** Frames for another link of this host go straight there: the kernel's `localbypass`. */
+  localBypass: 512,
+  /** A datagram of our own is one that came back, and is dropped. */
+  refusesOwn: 1024,
+  /** On the TAP its frames have the tag of a VLAN: it is a VNI of a trunk. */
+  tagged: 2048,
 } as const;
 
 export interface LinksMemory {
@@ -70,7 +76,7 @@ export class Links {
   static allocate(capacity: number): LinksMemory {
     return {
       words: new Int32Array(new SharedArrayBuffer(4 * WORDS * (capacity + 1))),
-      index: OpenTable.allocate(capacity, 3),
+      index: OpenTable.allocate(2 * capacity, 3), // a VNI of a trunk is found by both families
     };
   }
 
@@ -101,7 +107,7 @@ export class Links {
   }
 
   get capacity(): number {
-    return this.index.capacity;
+    return this.words.length / WORDS - 1;
   }
 
   /** Its place is another's. */

@@ -15,7 +15,11 @@ export class OwnAddresses {
   }
 
   isOwn(a0: number, a1: number, a2: number, a3: number, port: number): boolean {
-    if (this.ports[port] === 0) return false;
+    return this.ports[port] !== 0 && this.has(a0, a1, a2, a3);
+  }
+
+  /** Whether the address is this host's. */
+  has(a0: number, a1: number, a2: number, a3: number): boolean {
     this.setKey(a0, a1, a2, a3);
     return this.table.find() >= 0;
   }

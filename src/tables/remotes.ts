@@ -4,11 +4,15 @@
 
 import { REMOTE_RECORD, REMOTE_RECORD_WORDS } from '../memory/remote-record.ts';
 import { isIpv4Mapped } from '../wire/address.ts';
+import { MAX_VNI } from '../wire/vxlan.ts';
 import { OpenTable, type OpenTableMemory, TRIES } from './open-table.ts';
+import type { OwnAddresses } from './own-addresses.ts';
 
 // Bound once: what is reached through an import is looked at again for every frame.
 const WORDS = REMOTE_RECORD_WORDS;
 const { vni: VNI } = REMOTE_RECORD;
+/** In the word of the VNI, which has 24 bits: the address is this host's own. */
+const HERE = 1 << 31;
 
 /** Index table: address, port and link, VNI, scope -> index + 1. */
 const KEY_WIDTH = 7;
@@ -42,9 +46,12 @@ export class Remotes {
   private readonly counters: Float64Array;
   private readonly index: OpenTable;
   private readonly memory: RemotesMemory;
+  private readonly own: OwnAddresses | undefined;
 
-  constructor(memory: RemotesMemory, worker = 0) {
+  /** `own`: the addresses of this host, where it matters which remotes have one. */
+  constructor(memory: RemotesMemory, worker = 0, own?: OwnAddresses) {
     this.memory = memory;
+    this.own = own;
     this.records = memory.records;
     this.counters = memory.counters[worker];
     this.index = new OpenTable(memory.index, KEY_WIDTH + 1, KEY_WIDTH);
@@ -76,6 +83,11 @@ export class Remotes {
   }
 
   vni(remote: number): number {
+    return this.records[remote * WORDS + VNI] & MAX_VNI;
+  }
+
+  /** As a header takes it; negative: the remote is this host itself. */
+  vniWord(remote: number): number {
     return this.records[remote * WORDS + VNI];
   }
 
@@ -172,6 +184,22 @@ export class Remotes {
     this.index.unlock();
   }
 
+  /** Control thread, when this host has got an address, or has lost it: after `own` says so. */
+  markOwn(ip: Int32Array): void {
+    this.index.lock();
+    for (const remote of this.all())
+      if (this.hasAddress(remote, ip[0], ip[1], ip[2], ip[3])) this.mark(remote);
+    this.index.unlock();
+  }
+
+  /** Locked. */
+  private mark(remote: number): void {
+    const at = remote * WORDS;
+    const r = this.records;
+    const isHere = this.own?.has(r[at], r[at + 1], r[at + 2], r[at + 3]) ?? false;
+    r[at + VNI] = isHere ? r[at + VNI] | HERE : r[at + VNI] & ~HERE;
+  }
+
   /** Locked. */
   private takeOut(remote: number): void {
     const at = remote * WORDS;
@@ -183,7 +211,7 @@ export class Remotes {
       r[at + 2],
       r[at + 3],
       r[at + REMOTE_RECORD.port],
-      r[at + REMOTE_RECORD.vni],
+      r[at + VNI] & MAX_VNI,
       r[at + REMOTE_RECORD.scope],
     );
     const found = this.index.find();
@@ -247,9 +275,10 @@ export class Remotes {
     const record = remote * WORDS;
     for (let i = 0; i < 4; i++) this.records[record + i] = this.index.key[i];
     this.records[record + REMOTE_RECORD.port] = port;
-    this.records[record + REMOTE_RECORD.vni] = vni;
+    this.records[record + VNI] = vni;
     this.records[record + REMOTE_RECORD.scope] = scope;
     this.records[record + REMOTE_RECORD.link] = link;
+    this.mark(remote);
     Atomics.store(references, remote, 1);
     // found from here on, so all that is above comes first
     this.index.entry[KEY_WIDTH] = remote + 1;

@@ -62,15 +62,15 @@ export class Tables {
   constructor(memory: TablesMemory, worker = 0) {
     this.memory = memory;
     this.rounds = new Rounds(memory.rounds, worker);
+    this.own = new OwnAddresses(memory.own, memory.ownPorts);
     this.links = new Links(memory.links);
     this.fdb = new Fdb(memory.fdb);
-    this.remotes = new Remotes(memory.remotes, worker);
+    this.remotes = new Remotes(memory.remotes, worker, this.own);
     this.floods = new FloodLists(memory.floods, this.rounds);
     this.neighbors = new Neighbors(memory.neighbors);
     this.counters = new Counters(memory.counters, worker);
     this.offloads = new OffloadCounts(memory.offloads);
     this.events = new Events(memory.events);
-    this.own = new OwnAddresses(memory.own, memory.ownPorts);
   }
 
   static allocate(sizes: TableSizes): TablesMemory {

@@ -75,6 +75,23 @@ describe('a verb', () => {
     ]);
   });
 
+  it('alone is a request of its own, and not each of one', async () => {
+    await daemonOf({});
+    let asked = '';
+    const other = createServer((socket) => {
+      socket.write('{"vtep": "9", "protocol": 1}\n');
+      socket.on('data', (chunk) => {
+        asked += chunk;
+        if (asked.endsWith('\n')) socket.write('{"id": 1, "ok": null}\n');
+      });
+    });
+    await new Promise<void>((resolve) => other.listen(`${folder}/other.sock`, resolve));
+    const { code } = await vtep(`-socket ${folder}/other.sock link del vx0`);
+    other.close();
+    expect(JSON.parse(asked)).toEqual({ id: 1, verb: 'link del', args: { name: 'vx0' }, chained: true });
+    expect(code).toBe(0);
+  });
+
   it('that the daemon refuses ends with 1 and its sentence', async () => {
     await daemonOf({ 'link add': exists });
     const ended = await vtep('link add vx0 type vxlan id 42');
@@ -181,6 +198,33 @@ describe('a batch', () => {
     ]);
     expect(code).toBe(1);
     expect(macs()).toEqual(['02:00:00:00:00:01', '02:00:00:00:00:02', undefined, '02:00:00:00:00:03']);
+  });
+
+  it('of many that go together ends at the one that fails, and with -force tells of just those', async () => {
+    const bad = (at: number) => at % 100 === 42;
+    const text = Array.from({ length: 900 }, (_, at) => `fdb add ${entry(at).mac} dev vx0 dst 192.0.2.1\n`);
+    const isBad = ({ mac }: { mac: string }) => bad(text.findIndex((line) => line.includes(mac)));
+    await daemonOf({ 'fdb add': (args) => isBad(args) && exists() });
+    const forced = await vtep('-force -batch -', text.join(''));
+    const told = text.flatMap((_, at) =>
+      bad(at) ? [`vtep: line ${at + 1}: it is there already (EEXIST)`] : [],
+    );
+    expect(forced.stderr.trimEnd().split('\n')).toEqual(told);
+    expect(macs()).toHaveLength(900);
+    daemon.requests.length = 0;
+    expect(await vtep('-batch -', text.join(''))).toEqual({ code: 1, stdout: '', stderr: `${told[0]}\n` });
+    expect(macs()).toEqual(text.slice(0, 43).map((line) => line.split(' ')[2]));
+  });
+
+  it('goes in parts where as many at once would be too long', async () => {
+    await daemonOf({});
+    const remotes = Array.from(
+      { length: 400 },
+      (_, at) => ` remote 2001:db8:1111:2222:3333:4444:5555:${at + 1}`,
+    );
+    const text = Array.from({ length: 200 }, (_, at) => `link add vx${at} id ${at}${remotes.join('')}\n`);
+    expect(await vtep('-batch -', text.join(''))).toEqual({ code: 0, stdout: '', stderr: '' });
+    expect(daemon.requests.map(({ args }) => (args as { id: number }).id)).toEqual(text.map((_, at) => at));
   });
 
   it('shows in its order', async () => {

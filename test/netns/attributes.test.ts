@@ -6,8 +6,10 @@
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { linkWords } from '../../src/cli/print-link.ts';
+import { Capture } from '../support/capture.ts';
 import { datagram } from '../support/datagrams.ts';
 import { ATTRIBUTES, type Attribute, LINK_DIFFERENCES } from '../support/differences.ts';
+import { sayAttribute } from '../support/kernel-attribute.ts';
 import { type Host, Lab } from '../support/netns.ts';
 import { AS_THE_KERNEL, REMOTES, SideBySide } from '../support/side-by-side.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -124,6 +126,27 @@ held.bind(("", 4799))
 signal.pause()
 `;
 
+const AT_A2 = '0200000000a2';
+
+/** A frame into vx0 for an address that is at this host: how many come out of `device`, as both makers count them. */
+async function toThisHost(
+  words: string,
+  where: string,
+  device: string | undefined,
+): Promise<[ours: number, theirs: number]> {
+  await twins.make('local 192.0.2.1', `${AS_THE_KERNEL} ${words}`.trim());
+  if (words) await sayAttribute(twins.theirs.host, 'LOCALBYPASS', '00');
+  await twins.say(`fdb add 02:00:00:00:00:a2 dev vx0 dst 192.0.2.1 ${where}`);
+  await twins.outBoth(frame(AT_A2, MAC));
+  if (!device) return [0, 0];
+  const counters = async () => (await twins.ours.link(device)).counters ?? {};
+  await waitFor(async () => (await counters())['own-datagram'], 'the frame to be dropped');
+  const { rxFrames } = await counters();
+  const theirs = await twins.theirs.host.run('cat', `/sys/class/net/${device}/statistics/rx_packets`);
+  if (device !== 'vx0') await twins.say(`link del ${device}`);
+  return [rxFrames, Number(theirs)];
+}
+
 /** What each side does; it differs. */
 const SHOWN: Record<keyof typeof LINK_DIFFERENCES, () => Promise<[ours: unknown, theirs: unknown]>> = {
   async port() {
@@ -184,29 +207,42 @@ const SHOWN: Record<keyof typeof LINK_DIFFERENCES, () => Promise<[ours: unknown,
     }
     return [said[0], said[1]];
   },
-  async trunkFamily() {
-    await twins.unmake();
-    const sockets: string[][] = [];
-    for (const side of [twins.ours, twins.theirs]) {
-      expect(await side.say('link add vx0 type vxlan external vnifilter dstport 4798')).toBe('');
-      expect(await side.say('link set vx0 up')).toBe('');
-      const shown = await side.host.run('ss', '-Huln', 'sport = :4798');
-      sockets.push(shown.match(/\S+(?=:4798)/g) ?? []);
-    }
-    return [sockets[0], sockets[1]];
+  async vniOfLink() {
+    await twins.make('remote 192.0.2.2');
+    await twins.say('link add vx1 type vxlan external vnifilter dstport 4789');
+    const { ours, theirs } = twins;
+    const refused = (error: Error) => /\((E[A-Z]+)\)/.exec(error.message)?.[1];
+    const said = await ours.process.verb('vni add dev vx1 vni 42').catch(refused);
+    await theirs.host.run('bridge', 'vni', 'add', 'dev', 'vx1', 'vni', '42');
+    const up = await theirs.say('link set vx1 up');
+    for (const side of [ours, theirs]) await side.say('link del vx1');
+    return [said, up];
   },
-  async ownHost() {
-    await twins.make('local 192.0.2.1');
-    await twins.say('link add vx1 type vxlan id 43 dstport 4789 local 192.0.2.1');
+  async trunkEntries() {
+    await twins.unmake();
+    const { ours, theirs } = twins;
+    for (const side of [ours, theirs]) {
+      expect(await side.say('link add vx0 type vxlan external vnifilter dstport 4789')).toBe('');
+      expect(await side.say('link set vx0 up')).toBe('');
+    }
+    await theirs.host.run('bridge', 'vni', 'add', 'dev', 'vx0', 'vni', '42');
+    await ours.process.verb('vni add dev vx0 vni 42');
+    const entry = 'fdb add 02:00:00:00:00:a1 dev vx0 src_vni 42 dst 2001:db8::2';
+    return [await ours.say(entry), await theirs.say(entry)];
+  },
+  ownLink: () => toThisHost('', 'vni 42', 'vx0'),
+  async ownGroup() {
+    await twins.say('link add vx1 type vxlan id 43 dstport 4789 group 239.1.1.1 dev eth0 local 192.0.2.1');
     await twins.say('link set vx1 up');
-    await twins.say(`fdb add 02:00:00:00:00:a2 dev vx0 dst 192.0.2.1 vni 43`);
-    await twins.outBoth(frame('0200000000a2', MAC));
-    const counters = async () => (await twins.ours.link('vx1')).counters ?? {};
-    await waitFor(async () => (await counters())['own-datagram'], 'the datagram to be dropped');
-    const ours = (await counters()).rxFrames;
-    const theirs = await twins.theirs.host.run('cat', '/sys/class/net/vx1/statistics/rx_packets');
-    await twins.say('link del vx1');
-    return [ours, Number(theirs)];
+    return toThisHost('nolocalbypass', 'vni 43', 'vx1');
+  },
+  async nobodyHere() {
+    const loopback = await Promise.all(
+      [twins.ours, twins.theirs].map(({ host }) => Capture.start(host, 'lo')),
+    );
+    await toThisHost('', 'vni 99', undefined);
+    await waitFor(() => loopback[0].bytes().includes(`${AT_A2}${MAC}`), 'ours at the loopback');
+    return [1, loopback[1].bytes().includes(AT_A2) ? 1 : 0];
   },
   async sticky() {
     await twins.make('local 192.0.2.1');
@@ -242,8 +278,11 @@ const EXPECTED: Record<keyof typeof LINK_DIFFERENCES, [ours: unknown, theirs: un
   largerMtu: ['', expect.stringContaining('Invalid argument')],
   deviceGone: ['', expect.stringContaining('Cannot find device "vx0"')],
   occupiedPort: [['EADDRINUSE'], ['', 'EADDRINUSE']],
-  trunkFamily: [['0.0.0.0'], ['0.0.0.0', '[::]']],
-  ownHost: [0, 1],
+  vniOfLink: ['EEXIST', 'EADDRINUSE'],
+  trunkEntries: ['', 'EAFNOSUPPORT'],
+  ownLink: [0, 1],
+  ownGroup: [0, 1],
+  nobodyHere: [1, 0],
   sticky: [FIRST, SECOND],
   groupSource: [0, 2],
   lastSourcePort: [50_001, 50_000],

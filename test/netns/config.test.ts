@@ -196,8 +196,9 @@ describe('a daemon with a file', () => {
     const shown = await daemon.verb('config show');
     await daemon.verb(`reload ${other(shown)}`);
     expect(await daemon.verb('config show')).toBe(shown);
-    await expect(daemon.verb(`reload ${other(trunk('{vni: [10, 12], vlan: 4093}'))}`)).rejects.toThrow(
-      /vlan 4095 .*; nothing was changed/,
+    const unknown = entry.replace('src_vni: 12', 'src_vni: 13');
+    await expect(daemon.verb(`reload ${other(trunk('{vni: [10, 12], vlan: 20}', unknown))}`)).rejects.toThrow(
+      /src_vni 13: tr0 has no such VNI; nothing was changed/,
     );
     expect(await daemon.verb('config show')).toBe(shown);
     writeFileSync(file, FIRST);

@@ -5,9 +5,12 @@
  *                                               └── 192.0.2.3 [ the kernel's vx1 10.1.0.3 ] c
  */
 import { once } from 'node:events';
+import { readFileSync, rmSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Client } from '../../src/control/client.ts';
+import type { Answer } from '../../src/control/protocol.ts';
 import { DaemonProcess } from '../support/daemon-process.ts';
 import { type Host, Lab } from '../support/netns.ts';
 import { transfer } from '../support/transfer.ts';
@@ -123,6 +126,21 @@ describe('a daemon', () => {
     await waitFor(async () => !(await daemon.verb('link show')).includes('vx9'), 'vx9 to go');
     await daemon.verb('link add vx9 type vxlan id 9 remote 192.0.2.2');
     await daemon.verb('link del vx9');
+  });
+
+  it('makes a device with the number that is asked for, if that is free', async () => {
+    await daemon.verb('link add vx9 index 99 type vxlan id 9 remote 192.0.2.2');
+    expect(await a.run('ip', '-o', 'link', 'show', 'vx9')).toMatch(/^99: vx9: /);
+    await expect(daemon.verb('link add vx8 index 99 type vxlan id 8')).rejects.toThrow(
+      'index 99 is that of the interface vx9 already (EEXIST)',
+    );
+    await expect(daemon.verb('link set vx9 index 98')).rejects.toThrow('when it is made');
+    a.ip('tuntap add t0 mode tap');
+    await expect(daemon.verb('link add t0 index 98 type vxlan id 8')).rejects.toThrow(/t0 is there .*EEXIST/);
+    a.ip('link del t0');
+    expect(await daemon.verb('config show')).not.toContain('index');
+    await daemon.verb('link del vx9');
+    expect(await devices(a)).not.toContain('vx8');
   });
 
   it('tells those who watch', async () => {
@@ -241,11 +259,91 @@ describe('the control socket', () => {
     await daemon.verb('link del vx1');
   });
 
+  it('carries out each of many, and answers those refused and the last', async () => {
+    const each = (id: number, verb: string, ...args: unknown[]) =>
+      `${JSON.stringify({ id, verb, each: args })}\n`;
+    const chained = { id: 9, verb: 'link del', each: [{ name: 'vx3' }, { name: 'vx1' }], chained: true };
+    const lines = await say(
+      each(1, 'link add', { name: 'vx1', id: 1 }, { name: 'vx1', id: 2 }, { name: 'vx2', id: 2 }),
+      each(4, 'link del', { name: 'vx2' }, { name: 'vx2' }),
+      each(6, 'link show', {}, {}),
+      each(8, 'link del'),
+      `${JSON.stringify(chained)}\n`,
+      '{"id":11,"verb":"link del","each":"vx1"}\n',
+      each(12, 'link del', ...Array.from({ length: 1025 }, () => ({ name: 'vx1' }))),
+      '{"id":13,"verb":"link show"}\n',
+    );
+    const answers = lines.map((line) => JSON.parse(line));
+    expect(answers.map(({ id, error }) => [id, error?.code])).toEqual([
+      [2, 'EEXIST'],
+      [3, undefined],
+      [5, 'ENODEV'],
+      [6, 'EINVAL'],
+      [7, 'EINVAL'],
+      [8, 'EPROTO'],
+      [9, 'ECANCELED'],
+      [10, 'ECANCELED'],
+      [11, 'EPROTO'],
+      [12, 'EPROTO'],
+      [13, undefined],
+      [13, undefined],
+    ]);
+    expect(answers[10].items).toMatchObject([{ name: 'vx1', id: 1 }]);
+    await daemon.verb('link del vx1');
+  });
+
+  it('keeps little for one who asks much and does not read, and serves others meanwhile', async () => {
+    const peak = () => Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${daemon.pid}/status`, 'utf8'))?.[1]);
+    const before = peak();
+    const zeros = Array.from({ length: 1023 }, () => 0);
+    const long = { id: 1, verb: 'v'.repeat((1 << 20) - 3_000), each: zeros, chained: true };
+    const unknown = { id: 1, verb: 'link burn', each: zeros };
+    const socket = createConnection(daemon.socket);
+    await once(socket, 'connect');
+    socket.write(`garbage\n${JSON.stringify(long)}\n${`${JSON.stringify(unknown)}\n`.repeat(400)}`);
+    for (let i = 0; i < 10; i++) expect(await daemon.verb('link show')).toBe('');
+    socket.end();
+    let lines = 0;
+    for await (const chunk of socket as AsyncIterable<Buffer>) {
+      for (let at = chunk.indexOf(10); at >= 0; at = chunk.indexOf(10, at + 1)) lines++;
+    }
+    expect(lines).toBe(1 + 1 + 401 * 1023);
+    expect(peak() - before).toBeLessThan(100_000);
+  });
+
+  it('says of all that is asked as the daemon ends that it is not done', async () => {
+    const ending = await DaemonProcess.start(lab, a, '--log-level', 'warn');
+    const watching = await Client.connect(ending.socket);
+    watching.send('monitor', { what: ['link'] });
+    const told = watching.answers();
+    await told.next(); // it watches
+    const asking = await Client.connect(ending.socket);
+    const each = Array.from({ length: 250 }, (_, at) => ({ name: `vx${at}`, id: at }));
+    for (const args of each) asking.sendAmong('link add', args);
+    await told.next();
+    ending.child.kill();
+    const answers: Answer[] = [];
+    for await (const answer of asking.answers()) answers.push(answer);
+    expect(answers.at(-1)?.id).toBe(each.length);
+    for (const [at, answer] of answers.entries()) {
+      expect(answer).toMatchObject({ id: answers[0].id + at, error: { code: 'ECANCELED' } });
+    }
+    expect(answers[0].id).toBeGreaterThan(1);
+    await waitFor(() => ending.closed, 'the daemon to end');
+    expect([ending.child.exitCode, ending.stderr]).toEqual([0, '']);
+    expect(await devices(a)).toEqual(['lo']);
+  });
+
   it('is for one daemon; the next one after a kill has it, and nothing is left', async () => {
     const second = new DaemonProcess(a, daemon.socket, []);
     expect(await second.end('SIGCONT')).toBe(2);
     expect(second.stderr).toContain(`a daemon of this network namespace listens at ${daemon.socket} already`);
     await daemon.verb('link add vx1 type vxlan id 1 remote 192.0.2.2');
+    rmSync(daemon.socket);
+    const third = new DaemonProcess(a, daemon.socket, []);
+    expect(await third.end('SIGCONT')).toBe(2);
+    expect(third.stderr).toContain(`somebody has deleted its socket ${daemon.socket}`);
+    expect(await a.run('ss', '-xlp')).toContain(`pid=${daemon.child.pid},`);
     await daemon.end('SIGKILL');
     await waitFor(async () => !(await devices(a)).includes('vx1'), 'the device of the killed one to go');
     daemon = new DaemonProcess(a, daemon.socket, []);

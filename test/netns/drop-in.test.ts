@@ -118,6 +118,8 @@ describe('vtep exec beside the kernel', () => {
     expectSame(
       'ip link add vx0 type vxlan id 42 remote 192.0.2.2 dstport 4789 dev eth0',
       'ip link add vx0 type vxlan id 43 dstport 4789 dev eth0',
+      'ip link add vx1 type vxlan',
+      'ip link add vx1 type vxlan dstport 0',
       'ip link add vx1 type vxlan id 1',
       'ip link add vx2 type vxlan id 2 dstport 0 dev eth0 nolearning proxy ageing 0 maxaddress 10 ttl 5',
       'ip link add mtu 1400 name vx3 address 02:00:00:00:00:03 type vxlan id 3 dstport 0 local 192.0.2.1',
@@ -132,11 +134,14 @@ describe('vtep exec beside the kernel', () => {
 for link in json.load(sys.stdin):
   if link["linkinfo"]["info_kind"] == "vxlan": print(link["ifname"], link["linkinfo"]["info_data"])'`,
       'ip link show type vxlan | cut -d: -f 1,2 | grep vx',
+      'ip -br -j link show type vxlan | grep -o \'"ifname":"[a-z0-9]*"\'',
       'ip address show type vxlan | cut -d: -f 1,2 | grep vx',
       'ip -br a show type vxlan | cut -d" " -f 1',
       'ip -c -d link show vx1 | grep -o "vxlan id.*noudp6zerocsumrx"',
       'ip link set vx1 type vxlan id 99',
       'ip link set vx1 type vxlan ageing 20',
+      'ip link set vx1 type vxlan ttl 9 dev eth0',
+      'ip -d link show vx1 | grep -o "dev eth0\\|ttl [0-9]*"',
       'ip link set vx1 type vxlan',
       'ip link add vx6 type vxlan id 6 dstport 0 up 2>/dev/null',
       'ip link add vx6 type vxlan id 6 dstport 0 address 02:00:00:00:00:06 2>/dev/null',
@@ -147,6 +152,30 @@ for link in json.load(sys.stdin):
       'for i in 1 2 3 4 5; do ip link del vx$i; done',
       'ip link del vx1',
       'ip link show vx1',
+    ));
+
+  it('makes a link with the number that is asked for', () =>
+    expectSame(
+      'ip link add index 100 vx1 type vxlan id 1 dstport 4789',
+      'ip link add vx2 index 2147483647 type vxlan id 2 dstport 4789',
+      'ip link add vx3 index 100 type vxlan id 3 dstport 4789',
+      'ip link add vx3 index 1 type vxlan id 3 dstport 4789',
+      'ip link add vx1 index 101 type vxlan id 3 dstport 4789',
+      ...['0', '-1', 'abc', '0x70', '3000000000', '101 index 102'].map(
+        (words) => `ip link add vx3 index ${words} type vxlan id 3 dstport 4789`,
+      ),
+      'ip link add vx3 index 103abc type vxlan id 3 dstport 4789',
+      'ip link set vx1 index 105 type vxlan ageing 5',
+      'ip -d link show vx1 | grep -o "ageing [0-9]*"',
+      'ip -o link show | grep vx | cut -d: -f 1,2',
+      'bridge fdb append 00:00:00:00:00:00 dev vx1 dst 192.0.2.9',
+      'bridge fdb show dev vx1',
+      'ip -n none-such link add vx4 index 7 type vxlan id 4 dstport 4789',
+      'ip netns add blue',
+      'ip -n blue link add vx4 index 100 type vxlan id 4 dstport 4789 local 192.0.2.1',
+      'ip -n blue -o link show | grep vx | cut -d: -f 1,2',
+      'ip netns del blue',
+      'for i in 1 2 3; do ip link del vx$i; done',
     ));
 
   it('takes the names that the kernel takes', () =>
@@ -230,6 +259,21 @@ for link in json.load(sys.stdin):
       'bridge fdb show brport vx0',
       'bridge fdb show dev vx0 whatever',
       'bridge fdb show whatever | grep vx0',
+      'bridge fdb show dev vx0 master | grep self',
+      ...[
+        'permanent',
+        'static',
+        'temp',
+        'sta',
+        'stale',
+        'reachable',
+        'dynamic',
+        'all',
+        '2',
+        '0x80',
+        'none',
+      ].map((state) => `bridge fdb show dev vx0 state ${state} | sort`),
+      'bridge fdb show dynamic | grep vx0',
       'bridge -d fdb show dev vx0 | sort',
       'bridge fdb show br br0 | grep vx0',
       'bridge fdb show | grep vx0',
@@ -314,6 +358,77 @@ for link in json.load(sys.stdin):
       'for i in 0 1; do ip link del vx$i; done',
       'ip netns del red',
     ));
+
+  it('knows a link by its further names', () =>
+    expectSame(
+      'ip link add vx0 type vxlan id 42 remote 192.0.2.2 dstport 4789',
+      'ip link property add dev vx0 altname overlay0 altname a-name-of-more-than-fifteen-letters',
+      'ip link show overlay0 | grep -o "vx0\\|altname.*"',
+      'bridge fdb add 02:00:00:00:00:01 dev overlay0 dst 192.0.2.3',
+      'bridge fdb append 00:00:00:00:00:00 dev a-name-of-more-than-fifteen-letters dst 192.0.2.4',
+      'bridge fdb append 00:00:00:00:00:00 dev not-a-name-of-any-device dst 192.0.2.4',
+      'bridge fdb del 02:00:00:00:00:09 dev overlay0',
+      'bridge fdb show dev overlay0',
+      'bridge fdb show brport overlay0',
+      'bridge fdb show | grep vx0',
+      'bridge fdb get 02:00:00:00:00:01 dev overlay0 self',
+      `bridge -j fdb show dev overlay0 | python3 -c 'import json,sys; print([sorted(e) for e in json.load(sys.stdin)])'`,
+      'ip -d link show overlay0 | grep -o "vxlan id.*noudp6zerocsumrx\\|altname.*"',
+      'ip -d link show dev a-name-of-more-than-fifteen-letters | grep -o "vxlan id.*noudp6zerocsumrx"',
+      'ip link set overlay0 type vxlan ageing 50',
+      'ip link set overlay0 mtu 1300',
+      'ip link set overlay0 up',
+      'ip -d link show vx0 | grep -o "ageing [0-9]*\\|mtu [0-9]* \\|[<,]UP"',
+      'ip link add overlay0 type vxlan id 43 dstport 4789',
+      'ip link add vx1 type vxlan id 43 dstport 4789 dev overlay0',
+      'ip -d link show vx1 | grep -o "vxlan id 43 dev [^ ]*"',
+      'ip link del vx1',
+      'ip link set overlay0 down',
+      'ip link set overlay0 name vx9',
+      'bridge fdb show dev overlay0',
+      'bridge fdb show dev vx0',
+      'ip netns add blue',
+      'ip link set overlay0 netns blue',
+      'bridge fdb show dev overlay0',
+      'bridge -n blue fdb show dev overlay0',
+      'ip -n blue -d link show overlay0 | grep -o "vxlan id [0-9]*"',
+      'bridge -n blue fdb del 02:00:00:00:00:01 dev overlay0',
+      'ip -n blue link property del dev vx9 altname overlay0',
+      'bridge -n blue fdb show dev overlay0',
+      'ip -n blue link del a-name-of-more-than-fifteen-letters',
+      'ip -n blue link show vx9',
+      'ip netns del blue',
+    ));
+
+  it('reads a batch as it is read', () => {
+    const batch = (tool: string, ...lines: string[]) =>
+      `printf -- '${lines.join('\\n')}' | sed s/Q/\\"/g | ${tool} | sed s/^[0-9]*://; echo \${PIPESTATUS[2]}`;
+    const [add1, show1] = ['link add vx1 type vxlan id 1 dstport 0', 'link show vx1'];
+    return expectSame(
+      batch(
+        'ip -batch -',
+        '# no',
+        'link add vx1 \\\\',
+        '\ttype vxlan id 1 \\\\',
+        ' dstport 0 # tail',
+        '',
+        add1,
+        show1,
+      ),
+      batch('ip -force -batch -', add1, 'link set vx1 alias Qtwo wordsQ', 'link set nope up', show1, ''),
+      batch('ip -b -', 'link add QvxQ1 type vxlan id 2 dstport 0', 'link set vx1 alias Qunclosed', show1, ''),
+      batch('ip -b -', 'link del vx1', 'link add vx1 type vxlan id 1 dstport 0 Q', show1, ''),
+      batch('ip -b -', add1, 'link show vx1 \\\\'),
+      batch('ip -b -', 'link show vx1 \\\\', ''),
+      batch('ip -b -', 'link add vx2 type vxlan id 2 dstport 0', 'help', 'link del vx2', ''),
+      batch('ip -force -b -', 'link add vx3 type vxlan id 3 id 4', 'link del vx2', ''),
+      batch('ip -b -', '-d link show vx1', ''),
+      batch('bridge -force -b -', 'fdb add 02:00:00:00:00:01 dev vx1', 'fdb show dev vx1', ''),
+      batch('bridge -b -', 'fdb add 02:00:00:00:00:01 dev vx1 dst 192.0.2.9 bogus', 'fdb show dev vx1', ''),
+      batch('ip -b -', 'link del vx1', 'link del vx1', 'link show lo', ''),
+      'ip link show vx2 | sed s/^[0-9]*://',
+    );
+  });
 
   it('has the VNIs of a trunk', () =>
     expectSame(

@@ -59,6 +59,29 @@ describe('a link that was moved', () => {
     });
   });
 
+  it('is set there', async () => {
+    await daemon.verb('link set vx0 down mtu 1280 address 02:00:00:00:00:78 address 10.9.0.1/24');
+    const there = async () => blue.run('ip', '-o', 'address', 'show', 'dev', 'moved0');
+    const link = await blue.run('ip', '-o', 'link', 'show', 'moved0');
+    expect(link).toContain(' mtu 1280 ');
+    expect(link).toContain(' link/ether 02:00:00:00:00:78 ');
+    expect(link).not.toContain('UP');
+    expect(await there()).toContain(' 10.9.0.1/24 ');
+    await daemon.verb('link set vx0 up');
+    b.ip('neigh flush dev vx0'); // its address was changed
+    await waitFor(async () => (await b.ping('10.0.0.1')) > 0, 'an answer through the tunnel');
+  });
+
+  it('has the neighbours that it has there', async () => {
+    const neighbors = () => daemon.verb('neigh show dev vx0');
+    blue.ip('neigh replace 10.0.0.9 lladdr 02:00:00:00:00:09 nud permanent dev moved0');
+    await waitFor(async () => /10\.0\.0\.9 .*02:00:00:00:00:09/.test(await neighbors()), 'a neighbour');
+    blue.ip('neigh replace 10.0.0.9 lladdr 02:00:00:00:00:0a nud permanent dev moved0');
+    await waitFor(async () => /10\.0\.0\.9 .*02:00:00:00:00:0a/.test(await neighbors()), 'its other address');
+    blue.ip('neigh del 10.0.0.9 dev moved0');
+    await waitFor(async () => !(await neighbors()).includes('10.0.0.9'), 'none any more');
+  });
+
   it('is as before when it comes back, as the interface of another number', async () => {
     const { ifindex } = await shown();
     blue.ip(`link set moved0 netns ${a.netns} name vx7`);

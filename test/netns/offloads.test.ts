@@ -4,6 +4,7 @@
  *   a [ vx0 10.0.0.1 ] 192.0.2.1 ──── 192.0.2.2 [ vx0 10.0.0.2 ] b      vtep at both ends, over a wire
  */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { DaemonProcess } from '../support/daemon-process.ts';
 import { type Host, Lab } from '../support/netns.ts';
 import { transfer } from '../support/transfer.ts';
 import { VtepProcess } from '../support/vtep-process.ts';
@@ -81,5 +82,15 @@ describe('offloads', () => {
     expect(stderr).toContain(
       'vtep: offloads: csum, tso, uso, gro, lro, tnl; no gso: a train needs checksums (noudpcsum)\n',
     );
+  });
+
+  it('come back with what they lacked', async () => {
+    const daemon = await DaemonProcess.start(lab, a);
+    await daemon.verb('link add vx0 type vxlan id 42 remote 192.0.2.2 noudpcsum');
+    const inForce = async () => /offloads (\S+)/.exec(await daemon.verb('-d link show vx0'))?.[1];
+    expect(await inForce()).toBe(ALL.filter((word) => word !== 'gso').join());
+    await daemon.verb('link set vx0 udpcsum');
+    expect(await inForce()).toBe(ALL.join());
+    await daemon.end();
   });
 });

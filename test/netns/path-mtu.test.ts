@@ -196,21 +196,26 @@ describe('a router on the way that carries less', () => {
   });
 });
 
-describe('a route that carries less, and is taken away again', () => {
+describe.each([
+  ['a route', '', 'route add 192.0.2.2/32 dev eth0 mtu lock 900', 'route del 192.0.2.2/32'],
+  ['an interface', ' dev eth0', 'link set eth0 mtu 900', 'link set eth0 mtu 1500'],
+])('%s that carries less, and does no more', (_, dev, less, again) => {
   const lab = new Lab();
   afterAll(() => lab.close());
 
-  it('is known while it is there', async () => {
+  it('is known while it does', async () => {
     const [a, b] = [lab.host('a'), lab.host('b')];
+    // its routes would change with the MTU of their interface
+    await a.run('sysctl', '-qw', 'net.ipv6.conf.default.disable_ipv6=1');
     lab.cable(a, ['192.0.2.1/24'], b, ['192.0.2.2/24']);
     const here = await DaemonProcess.start(lab, a);
-    await here.verb('link add vx0 type vxlan id 42 remote 192.0.2.2 up');
+    await here.verb(`link add vx0 type vxlan id 42 remote 192.0.2.2${dev} up`);
     const shown = async () =>
       (await here.json<{ vtep: { pathMtu: number } }[]>('-d link show vx0'))[0].vtep.pathMtu;
     expect(await shown()).toBe(1450);
-    a.ip('route add 192.0.2.2/32 dev eth0 mtu lock 900');
-    await waitFor(async () => (await shown()) === 850, 'the route to be known');
-    a.ip('route del 192.0.2.2/32');
+    a.ip(less);
+    await waitFor(async () => (await shown()) === 850, 'it to be known');
+    a.ip(again);
     await waitFor(async () => (await shown()) === 1450, 'its end to be known');
   });
 });

@@ -9,13 +9,14 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Host, Lab } from '../support/netns.ts';
 import { commandForAll, TRANSPORTS, VtepProcess } from '../support/vtep-process.ts';
 
-const NOBODY =
-  'setpriv --reuid 65534 --regid 65534 --clear-groups --bounding-set -all --inh-caps=-all --no-new-privs';
+const NOBODY = 'setpriv --reuid 65534 --regid 65534 --clear-groups --no-new-privs';
+const WITHOUT_RIGHTS = '--bounding-set -all --inh-caps=-all';
+const NET_ADMIN = '--inh-caps=-all,+net_admin --ambient-caps=-all,+net_admin';
 
 /** Starts vtep as nobody, where /dev/net/tun has these permissions. */
-function startAsNobody(host: Host, mode: string, words: string): VtepProcess {
+function startAsNobody(host: Host, mode: string, words: string, rights = WITHOUT_RIGHTS): VtepProcess {
   const node = 'mount -t tmpfs none /dev/net && mknod /dev/net/tun c 10 200';
-  const script = `${node} && chmod ${mode} /dev/net/tun && exec ${NOBODY} ${process.execPath} ${commandForAll(host.lab)} run ${words}`;
+  const script = `${node} && chmod ${mode} /dev/net/tun && exec ${NOBODY} ${rights} ${process.execPath} ${commandForAll(host.lab)} run ${words}`;
   return new VtepProcess(host.spawn('unshare', '--mount', 'sh', '-c', script));
 }
 
@@ -65,5 +66,18 @@ describe.each(TRANSPORTS)('as an ordinary user, --transport %s', (transport) => 
     expect(code).toBe(2);
     expect(stderr).toContain('ip tuntap add dev vx1 mode tap user 65534');
     expect(await a.run('ip', 'link')).not.toContain('vx1');
+  });
+});
+
+describe('a user with CAP_NET_ADMIN alone', () => {
+  const lab = new Lab();
+  afterAll(() => lab.close());
+
+  it('makes the TAP, and is told what may not be asked', async () => {
+    const vtep = startAsNobody(lab.host('a'), '0666', 'vx0 id 42', NET_ADMIN);
+    await vtep.ready();
+    const { code, stderr } = await vtep.stop();
+    expect(code).toBe(0);
+    expect(stderr).toMatch(/no tnl: what this host does with packets cannot be told \((EPERM|EACCES)\)\n/);
   });
 });

@@ -1,6 +1,6 @@
 /**
  * More than it can carry: the worker that is behind goes before those who send, and is as nice as they are when it has
- * caught up.
+ * caught up; and its TAP has room for more from then on.
  *
  *   a [ vx0 10.0.0.1 ] 192.0.2.1 ──── 192.0.2.2 b, where nobody listens
  */
@@ -40,27 +40,37 @@ function levels({ pid }: VtepProcess): number[] {
   });
 }
 
+async function room(): Promise<number> {
+  return JSON.parse(await a.run('ip', '-j', 'link', 'show', 'vx0'))[0].txqlen;
+}
+
 it.each([
-  ['', -5],
-  [' --nice -3', -3],
-])('a worker that is behind goes first:%s', async (words, nice) => {
-  const how = `vx0 id 42 remote 192.0.2.2 up address 10.0.0.1/24${words}`;
-  const vtep = await VtepProcess.start(a, how);
-  a.ip('neigh replace 10.0.0.2 lladdr 02:00:00:00:00:02 dev vx0');
-  expect(new Set(levels(vtep))).toEqual(new Set([getPriority()]));
-  const senders = Array.from({ length: availableParallelism() + 1 }, () =>
-    a.spawn('/usr/bin/python3', '-c', FLOOD),
-  );
-  const ended = senders.map((sender) => once(sender, 'close'));
-  await waitFor(
-    () => levels(vtep).filter((level) => level === nice).length === 1,
-    'a worker that goes first',
-  );
-  for (const sender of senders) sender.kill();
-  await Promise.all(ended);
-  await waitFor(async () => {
-    await a.ping('10.0.0.2', '-c', '20', '-i', '0.02', '-W', '0.1');
-    return levels(vtep).every((level) => level === getPriority());
-  }, 'a worker that has caught up');
-  await vtep.stop();
-});
+  ['', -5, 1000, 2000],
+  [' --nice -3', -3, 300, 300],
+])(
+  'a worker that is behind goes first, and has more room unless somebody has set it:%s',
+  async (words, nice, queue, most) => {
+    const how = `vx0 id 42 remote 192.0.2.2 up address 10.0.0.1/24${words}`;
+    const vtep = await VtepProcess.start(a, how);
+    a.ip('neigh replace 10.0.0.2 lladdr 02:00:00:00:00:02 dev vx0');
+    if (queue !== 1000) a.ip(`link set vx0 txqueuelen ${queue}`);
+    expect(new Set(levels(vtep))).toEqual(new Set([getPriority()]));
+    expect(await room()).toBe(queue);
+    const senders = Array.from({ length: availableParallelism() + 1 }, () =>
+      a.spawn('/usr/bin/python3', '-c', FLOOD),
+    );
+    const ended = senders.map((sender) => once(sender, 'close'));
+    await waitFor(
+      () => levels(vtep).filter((level) => level === nice).length === 1,
+      'a worker that goes first',
+    );
+    await waitFor(async () => (await room()) === most, 'its room');
+    for (const sender of senders) sender.kill();
+    await Promise.all(ended);
+    await waitFor(async () => {
+      await a.ping('10.0.0.2', '-c', '20', '-i', '0.02', '-W', '0.1');
+      return levels(vtep).every((level) => level === getPriority());
+    }, 'a worker that has caught up');
+    await vtep.stop();
+  },
+);

@@ -101,18 +101,35 @@ export const LINK_DIFFERENCES = {
     ours: 'EADDRINUSE is for who makes it',
     reason: 'it is told at once; and to set a TAP up is a matter between `ip` and the kernel',
   },
-  trunkFamily: {
-    when: '`external vnifilter`',
-    kernel: 'has IPv4 and IPv6, whatever `local` is',
-    ours: 'the family of `local` or `remote`; IPv4 where neither is said',
-    reason: 'what is sent of a link leaves by sockets of one family; a second link has the port by the other',
+  vniOfLink: {
+    when: 'a VNI for a trunk that a link of one VNI has at the same port',
+    kernel: 'is taken, and EADDRINUSE is for the second that is set up',
+    ours: 'EEXIST; with other VNIs both share the port',
+    reason: 'one of them would get nothing',
   },
-  ownHost: {
-    when: 'an entry that leads to another link of this host: `dst` its own address, `vni` the other',
+  trunkEntries: {
+    when: '`external vnifilter`, and an entry of the other family than `local`',
+    kernel: 'EAFNOSUPPORT, though a VNI may have such a remote',
+    ours: 'is taken',
+    reason: 'what is sent of a trunk may be of either family',
+  },
+  ownLink: {
+    when: 'an entry that leads to its own link: `dst` an address of this host',
+    kernel: 'frames come back out of it',
+    ours: 'they are dropped, and counted as `own-datagram`',
+    reason: 'one list of all endpoints may be said on each of them',
+  },
+  ownGroup: {
+    when: 'an entry that leads through the loopback (`nolocalbypass`, or of a trunk) to a link with a group',
     kernel: 'frames come out of that link',
     ours: 'they are dropped, and counted as `own-datagram`',
-    reason:
-      'a datagram of ours that the underlay brings back would else be a loop; to other programs of the host they go',
+    reason: 'our copies for the group that the underlay brings back look the same',
+  },
+  nobodyHere: {
+    when: '`localbypass`, and an entry that leads to this host, where no link has the VNI',
+    kernel: 'frames are lost',
+    ours: 'they go through the loopback',
+    reason: 'another program of the host may be an endpoint, too',
   },
   sticky: {
     when: 'a `dynamic sticky` address sends from elsewhere',
@@ -262,10 +279,9 @@ export const ATTRIBUTES: Record<string, Attribute> = {
     made: 'remcsumtx',
   },
   localbypass: {
-    beside: 'refused',
-    why: 'datagrams to this host go through its loopback, as with `nolocalbypass`',
-    becomes: 'localbypass',
-    kernelChanges: true,
+    beside: 'same',
+    why: 'frames for another link of this host come out of it at once; with `nolocalbypass` they go through the loopback',
+    only: 'nolocalbypass',
   },
   reserved_bits: { beside: 'better', why: '`ignore` or `kernel`', only: 'reserved_bits kernel' },
   suppress: {

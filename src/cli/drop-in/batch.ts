@@ -7,8 +7,12 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { splitWords } from '../batch-lines.ts';
 import { type CommandLine, takeApart } from './command-line.ts';
-import { meant } from './meant.ts';
+import { Here } from './here.ts';
+import { type Meant, meant } from './meant.ts';
 import { HAND_OVER } from './shim.ts';
+
+/** What a line ends the real tool with that does not come back from it: a word that is wrong, `help`. */
+const AT_ONCE = 255;
 
 /** One that goes on behind a backslash is as many lines of the file as it takes. */
 interface Line {
@@ -28,26 +32,43 @@ export async function batch(
   const raw = linesIn(file);
   if (raw === undefined) return HAND_OVER;
   const options = withoutBatch(line);
-  let failed = false;
+  let failed = 0;
   let from = 0;
-  const handOver = (to: number): boolean => {
-    const part = raw.map((each, at) => (at >= from && at < to ? each : '')).slice(0, to);
+  const handOver = (to: number): number => {
+    const lines = raw.slice(from, to);
+    const before = from;
     from = to;
-    return part.every((each) => each.trim() === '') || runReal(real, options, part, line.force, file);
+    if (lines.every((each) => each.trim() === '')) return 0;
+    Here.release();
+    // the end of the file is as it is, of the others it is that of a line
+    if (to < raw.length) lines.push('');
+    return runReal(real, options, [...Array<string>(before).fill(''), ...lines], line.force, file);
   };
   for (const { first, last, words } of linesOf(raw)) {
-    if (meant(takeApart(line.tool, [...options, ...words])).kind === 'real') continue;
-    failed = !handOver(first) || failed;
-    if (failed && !line.force) return 1;
+    const kind = kindOf(line, options, words);
+    if (kind === 'real') continue;
+    const before = handOver(first);
+    failed ||= before;
+    if (failed && (!line.force || before === AT_ONCE)) return failed;
+    if (kind === 'fdb') Here.hold();
+    else Here.release();
     const status = await carryOut([...options, ...words]);
+    if (status !== 0) Here.release();
     if (status === HAND_OVER) continue;
     from = last + 1;
     if (status === 0) continue;
+    if (status < 0) return AT_ONCE;
     process.stderr.write(`Command failed ${file}:${last + 1}\n`);
-    failed = true;
+    failed = 1;
     if (!line.force) return 1;
   }
-  return !handOver(raw.length) || failed ? 1 : 0;
+  Here.release();
+  return handOver(raw.length) || failed;
+}
+
+/** Options are none in a line. */
+function kindOf({ tool }: CommandLine, options: readonly string[], words: readonly string[]): Meant['kind'] {
+  return words[0].startsWith('-') ? 'real' : meant(takeApart(tool, [...options, ...words])).kind;
 }
 
 /** Undefined: it cannot be read, and the real tool is to say so. */
@@ -81,9 +102,18 @@ function* linesOf(raw: readonly string[]): Generator<Line> {
     const text = begun + line.replace(/#.*/, '');
     begun = text.endsWith('\\') ? text.slice(0, -1) : '';
     if (begun !== '') continue;
-    const words = splitWords(text);
+    const words = wordsOf(text);
     if (words.length > 0) yield { first, last: at, words };
     first = at + 1;
+  }
+}
+
+/** None where they are a mistake, which the real tool is to say. */
+function wordsOf(text: string): string[] {
+  try {
+    return splitWords(text);
+  } catch {
+    return [];
   }
 }
 
@@ -93,13 +123,13 @@ function runReal(
   lines: readonly string[],
   force: boolean,
   file: string,
-): boolean {
+): number {
   const words = [...options, ...(force ? ['-force'] : []), '-batch', '-'];
   const { status, stderr } = spawnSync(real, words, {
-    input: `${lines.join('\n')}\n`,
+    input: lines.join('\n'),
     stdio: ['pipe', 'inherit', 'pipe'],
     encoding: 'utf8',
   });
   process.stderr.write(stderr.replace(/^Command failed -:/gm, `Command failed ${file}:`));
-  return status === 0;
+  return status ?? 1;
 }

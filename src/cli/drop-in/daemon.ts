@@ -19,10 +19,10 @@ export class Daemon {
     return Daemon.at(socketPath(netns));
   }
 
-  /** Undefined: none listens there. */
-  static async at(path: string): Promise<Daemon | undefined> {
+  /** Undefined: none listens there. `patience`: milliseconds that it may keep silent, until `waitOn`. */
+  static async at(path: string, patience = 0): Promise<Daemon | undefined> {
     try {
-      return new Daemon(await Client.connect(path));
+      return new Daemon(await Client.connect(path, patience));
     } catch (error) {
       if (error instanceof NoDaemon) return undefined;
       throw error;
@@ -56,6 +56,10 @@ export class Daemon {
     for await (const answer of this.answers) {
       if ('items' in answer) yield answer.items as readonly MonitorItem[];
     }
+  }
+
+  waitOn(): void {
+    this.client.waitOn();
   }
 
   close(): void {

@@ -14,6 +14,7 @@ import { ALL_ZERO, asMade } from './made.ts';
 import type { Meant } from './meant.ts';
 import * as real from './real.ts';
 import { HAND_OVER } from './shim.ts';
+import { isPicked } from './state-bits.ts';
 
 type Fdb = Meant & { kind: 'fdb' };
 type Entries = Meant & { kind: 'entries' };
@@ -124,13 +125,15 @@ export async function show(
   bridge: string,
   line: CommandLine,
   words: readonly string[],
-  what: Entries,
+  asked: Entries,
 ): Promise<number> {
   const daemon = await Here.find(line.netns);
   if (!daemon) return HAND_OVER;
   try {
-    const links = new Map((await daemon.ask('link show', {})).map((link) => [link.name, link]));
-    if (links.size === 0 || (what.dev !== undefined && !links.has(what.dev))) return HAND_OVER;
+    const all = await daemon.links(asked.dev);
+    if (all.length === 0) return HAND_OVER;
+    const links = new Map(all.map((link) => [link.name, link]));
+    const what = { ...asked, dev: asked.dev && all[0].name };
     const shown = real.capture(bridge, withoutColors(line, words));
     process.stderr.write(shown.error);
     if (shown.status !== 0) return shown.status;
@@ -153,27 +156,24 @@ function withoutColors({ options }: CommandLine, words: readonly string[]): stri
   return [...options.filter((option) => !isColor.test(option)), ...words.slice(options.length)];
 }
 
-/** The words that iproute2 picks by. Others it takes, and does nothing about them. */
-function picking(words: readonly string[]): string[] {
-  const kept: string[] = [];
-  for (let at = 0; at < words.length; at++) {
-    if (words[at] === 'br') at++;
-    else if (/^(dev|brport|state)$/.test(words[at])) kept.push(words[at], words[++at]);
-    else if (words[at] === 'dynamic') kept.push('dynamic');
-  }
-  return kept;
-}
-
 /** None where the words pick what only a bridge has. */
 async function oursAmong(
   daemon: Here,
   { words }: Entries,
   links: ReadonlyMap<string, LinkItem>,
 ): Promise<FdbItem[]> {
-  if (words.includes('vlan') || (words.includes('master') && !words.includes('self'))) return [];
-  const entries = await daemon.ask('fdb show', parseFdbShow(picking(words)));
+  if (words.includes('vlan')) return [];
+  const entries = await daemon.ask('fdb show', parseFdbShow(placeWords(words)));
   const vnis = entries.some(({ src_vni }) => src_vni !== undefined) ? await daemon.ask('vni show', {}) : [];
-  return entries.map((entry) => asMade(entry, links.get(entry.dev), vnis));
+  return entries
+    .filter((entry) => isPicked(words, entry))
+    .map((entry) => asMade(entry, links.get(entry.dev), vnis));
+}
+
+/** Where to look. Words that are neither of a place nor of a state iproute2 takes, and does nothing about them. */
+function placeWords(words: readonly string[]): string[] {
+  const at = words.findLastIndex((word) => word === 'dev' || word === 'brport');
+  return at < 0 ? [] : words.slice(at, at + 2);
 }
 
 /** By device; of a bridge, those that are its ports: the real tool has said something of each. */

@@ -2,6 +2,9 @@
  * All that are ours in a network namespace: the links of its daemon, and those that were moved there, whose daemons are
  * where they were made. To those who ask they are one daemon: a link that was moved is called as it is called here, and
  * is no more in the namespace that it has left.
+ *
+ * Daemons of other namespaces are asked only where a TAP is that this one's does not know, and not waited for long: one
+ * of them that hangs is no matter of who works here.
  */
 
 import { existsSync, readdirSync } from 'node:fs';
@@ -10,6 +13,10 @@ import type { LinkItem, Verb, Verbs } from '../../control/protocol.ts';
 import { Refusal } from '../../control/refusal.ts';
 import { namespaceInode, runFolder, socketPath } from '../../control/socket-path.ts';
 import { Daemon } from './daemon.ts';
+import { type Tap, tapNamed, tapsIn } from './taps.ts';
+
+/** Silence of a daemon of another namespace. */
+const PATIENCE_MS = 500;
 
 /** Of each item and each verb's arguments one of them names the link. */
 interface Named {
@@ -27,57 +34,135 @@ interface Member {
   readonly away: ReadonlySet<string>;
 }
 
-export class Here {
-  private readonly members: readonly Member[];
+/** A link, whose it is, and what it is called here. */
+interface Found {
+  readonly member: Member;
+  readonly link: LinkItem;
+  readonly here: string;
+}
 
-  private constructor(members: readonly Member[]) {
-    this.members = members;
+export class Here {
+  /** Between two lines of a batch of which neither changes what is ours here. */
+  private static isHeld = false;
+  private static held: Here | undefined;
+
+  private readonly netns: string | undefined;
+  private readonly own: Member | undefined;
+  /** Sockets of all other namespaces. */
+  private readonly others: readonly string[];
+  private guestsOfOthers: Promise<Member[]> | undefined;
+  private readonly found = new Map<string, Promise<Found | undefined>>();
+
+  private constructor(netns: string | undefined, own: Member | undefined, others: readonly string[]) {
+    this.netns = netns;
+    this.own = own;
+    this.others = others;
   }
 
   /** Undefined: no link there is ours. */
   static async find(netns?: string): Promise<Here | undefined> {
-    const own = socketPath(netns);
-    const inode = namespaceInode(netns);
-    const all = await Promise.all([own, ...others(own)].map((path) => memberAt(path, path === own, inode)));
-    const members = all.filter((member) => member !== undefined);
-    return members.length > 0 ? new Here(members) : undefined;
+    if (Here.held?.netns === netns && Here.held) return Here.held;
+    const path = socketPath(netns);
+    const daemon = await Daemon.at(path);
+    const own = daemon && (await memberOf(daemon, true, namespaceInode(netns)));
+    const others = socketsBut(path);
+    const here = own || others.length > 0 ? new Here(netns, own, others) : undefined;
+    if (Here.isHeld) Here.held = here;
+    return here;
+  }
+
+  /** Whoever looks for it next finds the same one, until `release`. */
+  static hold(): void {
+    Here.isHeld = true;
+  }
+
+  static release(): void {
+    const { held } = Here;
+    Here.isHeld = false;
+    Here.held = undefined;
+    held?.close();
   }
 
   /** All items of the answer; where no link is named, of all of them. */
   async ask<V extends Verb>(verb: V, args: Verbs[V]['args']): Promise<Verbs[V]['items'][]> {
     const named = (args ?? {}) as Named;
-    const name = named.dev ?? named.name;
+    const isOfLinks = verb.startsWith('link '); // whose `dev` is another one
+    const name = isOfLinks ? named.name : named.dev;
     if (name === undefined) {
+      const members = await this.members();
       const all = await Promise.all(
-        this.members.map(async (each) => shown(each, await each.daemon.ask(verb, args))),
+        members.map(async (each) => shown(each, await each.daemon.ask(verb, args))),
       );
       return all.flat();
     }
-    const member = this.members.find((each) => has(each, name));
-    if (!member) throw new Refusal('ENODEV', `there is no link ${name} here`);
-    const known = member.guests.get(name) ?? name;
-    const asked = named.dev === undefined ? { ...named, name: known } : { ...named, dev: known };
+    const found = await this.find(name);
+    if (!found) throw new Refusal('ENODEV', `there is no link ${name} here`);
+    const { member, link, here } = found;
+    const asked = isOfLinks ? { ...named, name: link.name } : { ...named, dev: link.name };
     const items = await member.daemon.ask(verb, asked as Verbs[V]['args']);
-    return items.map((item) => called(item, known, name));
+    return items.map((item) => called(item, link.name, here));
   }
 
-  /** Undefined: it is none of ours. */
+  /** By its name, or another one that it has; undefined: it is none of ours. */
   async link(name: string): Promise<LinkItem | undefined> {
-    try {
-      return (await this.ask('link show', { name }))[0];
-    } catch (error) {
-      if (error instanceof Refusal) return undefined;
-      throw error;
-    }
+    const found = await this.find(name);
+    return found && called(found.link, found.link.name, found.here);
+  }
+
+  /** All of them, or the one of this name. */
+  async links(name?: string, stats?: true): Promise<LinkItem[]> {
+    if (name !== undefined && !(await this.find(name))) return [];
+    return this.ask('link show', { name, stats });
   }
 
   close(): void {
-    for (const { daemon } of this.members) daemon.close();
+    if (Here.held === this) return;
+    this.own?.daemon.close();
+    this.guestsOfOthers?.then((members) => {
+      for (const { daemon } of members) daemon.close();
+    });
+  }
+
+  private find(name: string): Promise<Found | undefined> {
+    const known = this.found.get(name) ?? this.look(name);
+    this.found.set(name, known);
+    return known;
+  }
+
+  private async look(name: string): Promise<Found | undefined> {
+    const own = this.own && (await foundAt(this.own, name));
+    const tap = own || this.others.length === 0 ? undefined : tapNamed(name, this.netns);
+    if (!tap) return own;
+    for (const member of await this.strangers()) {
+      const found = await foundAt(member, tap.ifname);
+      if (found) return found;
+    }
+    return undefined;
+  }
+
+  /** All who have something here. */
+  private async members(): Promise<Member[]> {
+    const own = this.own ? [this.own] : [];
+    if (this.others.length === 0) return own;
+    const items = await Promise.all(
+      own.map(async (each) => shown(each, await each.daemon.ask('link show', {}))),
+    );
+    const known = new Set(items.flat().map(({ name }) => name));
+    const isKnown = ({ ifname }: Tap) => known.has(ifname);
+    return tapsIn(this.netns).every(isKnown) ? own : [...own, ...(await this.strangers())];
+  }
+
+  private strangers(): Promise<Member[]> {
+    const inode = namespaceInode(this.netns);
+    this.guestsOfOthers ??= Promise.all(this.others.map((path) => strangerAt(path, inode))).then((all) =>
+      all.filter((member) => member !== undefined),
+    );
+    return this.guestsOfOthers;
   }
 }
 
-/** Sockets of all other namespaces. */
-function others(own: string): string[] {
+/** Sockets of daemons, without this one. */
+function socketsBut(own: string): string[] {
   const folder = runFolder();
   const said = process.env.VTEP_SOCKET;
   const files = existsSync(folder) ? readdirSync(folder).filter((file) => file.endsWith('.sock')) : [];
@@ -85,17 +170,49 @@ function others(own: string): string[] {
   return [...new Set(paths)].filter((path) => path !== own);
 }
 
-/** Undefined: there is none, or it has nothing here. */
-async function memberAt(path: string, isOwn: boolean, inode: number): Promise<Member | undefined> {
-  const daemon = await Daemon.at(path);
-  if (!daemon) return undefined;
+async function memberOf(daemon: Daemon, isOwn: boolean, inode: number): Promise<Member> {
   const moved = await daemon.ask('link show', { moved: true });
   const isHere = (link: LinkItem) => link.moved?.netns === inode;
   const guests = new Map(moved.filter(isHere).map((link) => [link.moved?.name ?? link.name, link.name]));
   const away = new Set(moved.filter((link) => !isHere(link)).map(({ name }) => name));
-  if (isOwn || guests.size > 0) return { daemon, isOwn, guests, away };
-  daemon.close();
+  return { daemon, isOwn, guests, away };
+}
+
+/** Undefined: there is none, or it has nothing here. */
+async function strangerAt(path: string, inode: number): Promise<Member | undefined> {
+  const begun = Date.now();
+  const daemon = await Daemon.at(path, PATIENCE_MS);
+  const member = daemon && (await memberOf(daemon, false, inode).catch(() => undefined));
+  if (member && member.guests.size > 0) {
+    daemon.waitOn();
+    return member;
+  }
+  daemon?.close();
+  if (!member && Date.now() - begun >= PATIENCE_MS) {
+    process.stderr.write(
+      `vtep: the daemon at ${path} does not answer: what was moved from there is not seen\n`,
+    );
+  }
   return undefined;
+}
+
+/** By the name that it has here. */
+async function foundAt(member: Member, name: string): Promise<Found | undefined> {
+  const known = member.guests.get(name);
+  const link = known === undefined && !member.isOwn ? undefined : await linkOf(member, known ?? name);
+  if (!link) return undefined;
+  const here = known === undefined ? link.name : name;
+  return has(member, here) ? { member, link, here } : undefined;
+}
+
+/** By the name that its daemon knows. */
+async function linkOf({ daemon }: Member, name: string): Promise<LinkItem | undefined> {
+  try {
+    return (await daemon.ask('link show', { name }))[0];
+  } catch (error) {
+    if (error instanceof Refusal) return undefined;
+    throw error;
+  }
 }
 
 function has({ isOwn, guests, away }: Member, name: string): boolean {

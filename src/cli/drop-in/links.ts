@@ -45,6 +45,17 @@ function argsOf(name: string, given: readonly string[], isNew: boolean): LinkArg
   return args;
 }
 
+/** As C reads numbers: what stands behind the digits is no matter. */
+function indexIn(general: readonly string[]): number | undefined {
+  const [word, more] = general.filter((_, at) => general[at - 1] === 'index');
+  if (word === undefined) return undefined;
+  const index = Number.parseInt(word, 10);
+  if (!(index > 0 && index < 2 ** 31))
+    throw new UsageError(`argument "${word}" is wrong: Invalid "index" value`);
+  if (more !== undefined) throw new UsageError(`duplicate "index": "${more}" is the second value.`);
+  return index;
+}
+
 /** To iproute2 the unspecified address is none; what we call `any` it does not take. */
 function ofIproute2(word: string): string {
   if (word === 'any') throw new UsageError('"any" is no address of a host or a group');
@@ -56,7 +67,10 @@ export async function add(where: Where, { name = 'vxlan%d', general, vxlan }: Of
   if (name === '' || /[\s/]/.test(name)) {
     throw new UsageError(`argument "${name}" is wrong: "name" not a valid ifname`);
   }
-  const args = argsOf(name, vxlan, true);
+  const index = indexIn(general);
+  // iproute2 checks what is said of vxlan, if anything is
+  if (vxlan.length === 0) throw new Refusal('EINVAL', `nothing is said of what ${name} should be: id VNI`);
+  const args = { ...argsOf(name, vxlan, true), index };
   checkNew(args);
   checkFamily(args);
   if (args.dstport === undefined) process.stderr.write(NO_PORT);

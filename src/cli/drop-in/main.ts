@@ -44,12 +44,12 @@ async function carryOut(tool: Tool, real: string, words: readonly string[]): Pro
   }
 }
 
-/** As iproute2 ends: with 2 where the kernel said no to `ip`, or would if it had no more than we; else with -1. */
+/** As iproute2 ends: with 2 where the kernel said no to `ip`, or would if it had no more than we; at once: with -1. */
 function complain(error: Error, { tool }: CommandLine): number {
   const code = error instanceof RefusedWord ? 'EOPNOTSUPP' : error instanceof Refusal ? error.code : '';
   if (error instanceof UsageError && code === '') {
-    process.stderr.write(`Error: ${error.message}\n`);
-    return error instanceof Misspoken || error instanceof NoAddress ? 1 : 255;
+    process.stderr.write(`${error instanceof Misspoken ? '' : 'Error: '}${error.message}\n`);
+    return error instanceof Misspoken || error instanceof NoAddress ? 1 : -1;
   }
   if (code in SAID) process.stderr.write(`RTNETLINK answers: ${SAID[code]}\n`);
   process.stderr.write(`vtep: ${error.message}\n`);

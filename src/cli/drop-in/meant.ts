@@ -102,10 +102,13 @@ function linkChanged({ verb, rest }: CommandLine): Meant {
   const before = beforeType(type < 0 ? rest : rest.slice(0, type), isNew);
   if (!before) return REAL; // which refuses it
   if (type >= 0 && rest[type + 1] === 'vxlan') {
+    if (!isNew && before.general.includes('index')) return REAL; // which refuses it
     return { kind: isNew ? 'add' : 'change', ...before, vxlan: rest.slice(type + 2) };
   }
-  const { name, newName } = before;
-  return name !== undefined && newName !== undefined && type < 0 ? { kind: 'rename', name, newName } : REAL;
+  const { name, newName, general } = before;
+  // where one was moved to is looked up each time
+  const isRenamed = type < 0 && !general.includes('netns');
+  return isRenamed && name !== undefined && newName !== undefined ? { kind: 'rename', name, newName } : REAL;
 }
 
 function linkDeleted(rest: readonly string[]): Meant {

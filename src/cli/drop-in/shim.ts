@@ -12,21 +12,16 @@
  * `brctl` needs nobody before it: what it does to a bridge's port it does to a TAP.
  */
 
-import { delimiter, join } from 'node:path';
+import { delimiter } from 'node:path';
 
 /** Exit status of who was asked: the real tool is meant. */
 export const HAND_OVER = 120;
-
-/** Where the shells stand: a folder named by what is in it. */
-export function shimFolder(run: string, name: string): string {
-  return join(run, `exec-${name}`);
-}
 
 /** A PATH as it was before. What the daemon runs must not come back to us: we wait for it. */
 export function pathPastShims(path: string): string {
   return path
     .split(delimiter)
-    .filter((folder) => !/\/exec-[0-9a-f]{16}$/.test(folder))
+    .filter((folder) => !/\/exec-\d+-\d+$/.test(folder))
     .join(delimiter);
 }
 

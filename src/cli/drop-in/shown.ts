@@ -41,11 +41,10 @@ export async function show(
 ): Promise<number> {
   const daemon = await Here.find(line.netns);
   if (!daemon) return HAND_OVER;
-  const { stats } = line;
-  const all = await daemon.ask('link show', { stats: stats || undefined });
-  const links = new Map(all.map((link) => [link.name, link]));
+  const all = await daemon.links(what.name, line.stats || undefined);
   daemon.close();
-  if (links.size === 0 || (what.name !== undefined && !links.has(what.name))) return HAND_OVER;
+  if (all.length === 0) return HAND_OVER;
+  const links = new Map(all.map((link) => [link.name, link]));
   const real = capture(ip, words);
   const tuns = what.vxlanOnly ? capture(ip, words.map(asTun)) : undefined;
   process.stderr.write(real.error);
@@ -138,10 +137,9 @@ function parsed(text: string): Shown[] {
   return text.trim() === '' ? [] : (JSON.parse(text) as Shown[]);
 }
 
+/** Brief ones have none, and stay as they came. What the real one leaves out is an empty object. */
 function byIndex(all: Shown[]): Shown[] {
-  return all
-    .filter(({ ifindex }) => ifindex !== undefined)
-    .sort((a, b) => (a.ifindex ?? 0) - (b.ifindex ?? 0));
+  return all.filter(({ ifname }) => ifname !== undefined).sort((a, b) => (a.ifindex ?? 0) - (b.ifindex ?? 0));
 }
 
 export function asVxlanKeys(shown: Shown, links: Links): Shown {

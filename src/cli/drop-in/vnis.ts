@@ -1,7 +1,6 @@
 /** `bridge vni`: said of a trunk of ours as our own verb, which has the same words; shown among those of the kernel. */
 
 import type { VniArgs } from '../../control/protocol.ts';
-import { Refusal } from '../../control/refusal.ts';
 import { UsageError } from '../grammar.ts';
 import { json } from '../json.ts';
 import { VNIS } from '../print-vni.ts';
@@ -34,9 +33,7 @@ export async function show(
   const daemon = await Here.find(line.netns);
   if (!daemon) return HAND_OVER;
   try {
-    const trunks = (await daemon.ask('link show', { name: what.dev }).catch(noneOfOurs)).filter(
-      ({ vnifilter }) => vnifilter || what.dev,
-    );
+    const trunks = (await daemon.links(what.dev)).filter(({ vnifilter }) => vnifilter || what.dev);
     if (trunks.length === 0) return HAND_OVER;
     if (!trunks[0].vnifilter) {
       process.stderr.write(
@@ -51,11 +48,6 @@ export async function show(
   } finally {
     daemon.close();
   }
-}
-
-function noneOfOurs(error: unknown): [] {
-  if (error instanceof Refusal) return [];
-  throw error;
 }
 
 /** Behind those of the kernel; iproute2 has an empty line behind each device. */

@@ -106,6 +106,18 @@ link add vx3 type vxlan dstport 4790 id 3 remcsumrx
 END
   says metadata 2 ip link add vx3 type vxlan external dstport 4790
   says metadata 2 ip link add vx3 type vxlan id 3 gbp dstport 4790
-  says loopback 2 ip link add vx3 type vxlan id 3 localbypass dstport 4790
 fi
 shows 1 eval 'ip -br link show type vxlan | wc -l'
+
+# the device that datagrams leave by gets another name, and stays the same
+ends 0 ip link add vx4 type vxlan id 4 group 239.1.1.4 dev eth0 dstport 4789
+ends 0 ip link set vx4 up
+ip link set eth0 down
+ip link set eth0 name eth9
+ip link set eth9 up
+becomes '"eth9"' eval 'ip -d -j link show vx4 | jq -c ".[].linkinfo.info_data.link"'
+ends 0 ip link set vx4 type vxlan ttl 5
+shows '00:00:00:00:00:00 dst 239.1.1.4 via eth9 self permanent' eval 'bridge fdb show dev vx4 | sed "s/ $//"'
+ends 0 ip link set vx4 down
+ends 0 ip link set vx4 up
+becomes 1 eval 'ip maddress show dev eth9 | grep -c 239.1.1.4'

@@ -72,3 +72,13 @@ becomes '[[100,1,0,1],[103,1,0,0]]' stats
 # bytes of what comes out are without Ethernet headers
 shows '                   RX: bytes 46 pkts 1 drops 0 errors 1 
                    TX: bytes 0 pkts 0 drops 0 errors 0 ' eval 'bridge -s vni show dev vx0 | sed -n 3,4p'
+
+# both families, whatever the device's own address is
+ends 0 ip_ link set vx1 up
+shows '0.0.0.0:4790 [::]:4790' eval 'on here ss -Huln "sport = :4790" | awk "{print \$4}" | sort | paste -sd" "'
+ends 0 bridge vni add dev vx1 vni 200 remote 2001:db8::2
+ends 0 bridge vni add dev vx1 vni 201 remote 192.0.2.2
+shows '[{"ifname":"vx1","vnis":[{"vni":100},{"vni":200,"remote":"2001:db8::2"},{"vni":201,"remote":"192.0.2.2"}]}]' \
+  bridge -j vni show dev vx1
+shows '00:00:00:00:00:00 dst 192.0.2.2 vni 201 src_vni 201 self permanent
+00:00:00:00:00:00 dst 2001:db8::2 vni 200 src_vni 200 self permanent' eval 'bridge fdb show dev vx1 | sort'

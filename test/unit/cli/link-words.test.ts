@@ -16,6 +16,7 @@ describe('link add', () => {
     ['name vx0 type vxlan vni 42', { name: 'vx0', id: 42 }],
     ['dev vx0 type vxlan id 42 dev eth0', { name: 'vx0', dev: 'eth0' }],
     ['vx0 mtu 1400 address 2:0:0:0:0:1 type vxlan id 1', { mtu: 1400, address: '02:00:00:00:00:01' }],
+    ['vx0 index 100 type vxlan id 1', { name: 'vx0', index: 100 }],
     ['up vx0 type vxlan id 1', { name: 'vx0', up: true }],
     ['vx0 id 42 dev eth0', { dev: 'eth0' }],
     ['vx0 type vxlan id 1 remote 192.0.2.1 remote 192.0.2.2', { remotes: ['192.0.2.1', '192.0.2.2'] }],

@@ -149,7 +149,7 @@ describe('the words', () => {
     ['vx0 id 42 --verbose', 'the word "--verbose" is not known'],
     [
       'a/b id 42',
-      'NAME "a/b" is no name for an interface: 1 to 15 bytes, no space, slash, colon or percent sign',
+      'NAME "a/b" is no name for an interface: 1 to 15 bytes, no space, slash, colon or percent sign, not all or default',
     ],
     ['vx:0 id 42', 'NAME "vx:0" is no name for an interface'],
     ['vx%d id 42', 'NAME "vx%d" is no name for an interface'],

@@ -76,12 +76,11 @@ describe('a configuration', () => {
     ['links: {vx0: {id: 1, dstport: 0}}', 'f:1:31: dstport 0 is not a whole number from 1 to 65535'],
     [
       'links: {a b: {id: 1}}',
-      'f:1:9: "a b" is not the name of an interface: 1 to 15 bytes, no space, slash, colon or percent sign',
+      'f:1:9: "a b" is not the name of an interface: 1 to 15 bytes, no space, slash, colon or percent sign, not all or default',
     ],
     ['links: {vx0: {id: 1}, vx0: {id: 2}}', 'f:1:23: "vx0" stands at line 1 already'],
     ['links: {vx0: {id: 1, id: 2}}', 'f:1:22: "id" stands at line 1 already'],
     ['links:\n  a: {id: 1}\n  b: {id: 1}\n', 'f:3:6: b: a has VNI 1 at port 4789 already (EEXIST)'],
-    ['links: {a: {id: 1, localbypass: true}}', 'f:1:12: a: localbypass is not done: '],
     [
       'links: {a: {id: 1, remotes: [192.0.2.1, fd00::1]}}',
       'f:1:12: a: "fd00::1" is IPv6 and others are IPv4',
@@ -105,6 +104,48 @@ describe('a configuration', () => {
       'links: {a: {external: true, vnifilter: true, vnis: [{vni: [1, 9]}, {vni: [5, 5]}]}}',
       'f:1:68: VNI 5 is in a range before already (EEXIST)',
     ],
+    ['links: {a: {id: 1, vnis: [{vni: 5}]}}', 'f:1:33: vni 5 is not a list of 2, of which each is'],
+    [
+      'links: {a: {external: true, vnifilter: true, vnis: [{vni: [1, 4], vlan: 10}, {vni: [7, 8], vlan: 12}]}}',
+      'f:1:78: VLAN 12 is VNI 3 already (EEXIST)',
+    ],
+    [
+      'links: {a: {external: true, vnifilter: true, vnis: [{vni: [1, 4], vlan: 4092}]}}',
+      'f:1:53: vlan 4092 and those behind it are too few',
+    ],
+    [
+      'links: {a: {external: true, vnifilter: true, vnis: [{vni: [1, 1], group: 239.1.1.1}]}}',
+      'f:1:53: group 239.1.1.1 needs an interface to join it on: dev of a (EINVAL)',
+    ],
+    [
+      'links: {a: {external: true, vnifilter: true, dev: lo, vnis: [{vni: [1, 1], group: 239.1.1.1, remote: 192.0.2.1}]}}',
+      'f:1:62: group 239.1.1.1 and remote 192.0.2.1 exclude each other (EINVAL)',
+    ],
+    [
+      'links: {a: {external: true, vnifilter: true, fdb: [{mac: 02:00:00:00:00:01, dst: 192.0.2.1}]}}',
+      'f:1:52: src_vni is missing: a has many VNIs (EINVAL)',
+    ],
+    [
+      'links: {a: {id: 1, fdb: [{mac: 02:00:00:00:00:01, dst: 192.0.2.1, src_vni: 1}]}}',
+      'f:1:26: src_vni 1: a has one VNI, and is no trunk (EOPNOTSUPP)',
+    ],
+    [
+      'links: {a: {id: 1, local: fd00::1, fdb: [{mac: 02:00:00:00:00:01, dst: 192.0.2.1}]}}',
+      'f:1:42: dst 192.0.2.1 is of IPv4, the remotes of a are of IPv6 (EAFNOSUPPORT)',
+    ],
+    [
+      'links: {a: {id: 1, fdb: [{mac: 02:00:00:00:00:01, dst: 0.0.0.0}]}}',
+      "f:1:26: dst 0.0.0.0 is no host's address, nor a group's (EINVAL)",
+    ],
+    [
+      'links: {a: {id: 1, addresses: [fd00::1/64, fd00:0::1/64]}}',
+      'f:1:12: a: addresses has fd00:0::1/64 twice (EEXIST)',
+    ],
+    [
+      'links: {a: {id: 1, address: 01:00:5e:00:00:01}}',
+      'f:1:29: address "01:00:5e:00:00:01" is not a MAC address of one host',
+    ],
+    ['links: {all: {id: 1}}', 'f:1:9: "all" is not the name of an interface'],
     ['links: {a: {external: true}}', 'f:1:12: a: external goes with vnifilter only'],
     ['log: {level: loud}', 'f:1:14: level "loud" is not error or warn or info or debug'],
     ['engine: {threads: 2}', 'f:1:10: "threads" is not known; there are workers, links,'],

@@ -69,7 +69,9 @@ describe('add', () => {
 
     const small = world({ fdbSize: 1 }).vtep;
     small.fdb.add({ mac: '02:00:00:00:00:01', dst: '10.0.0.1' });
-    expect(() => small.fdb.add({ mac: MAC, dst: '10.0.0.1' })).toThrow('the table is full (ENOSPC)');
+    expect(() => small.fdb.add({ mac: MAC, dst: '10.0.0.1' })).toThrow(
+      `no room for ${MAC}: fdb-size is 1, and as many are there (ENOSPC)`,
+    );
     small.fdb.del({ mac: '02:00:00:00:00:01' });
     small.fdb.add({ mac: MAC, dst: '10.0.0.1' });
   });

@@ -46,6 +46,7 @@ const LINES: [string, string, 'always'?][] = [
   ['ip link set vxlan100 down', 'real'],
   ['ip link set vxlan100 name vx7', 'rename vxlan100 vx7'],
   ['ip link set dev vxlan100 name vx7', 'rename vxlan100 vx7'],
+  ['ip link set vxlan100 netns blue name vx7', 'real'],
   ['ip link set veth1002 netns net100', 'real'],
   ['ip link set vxlan100 type vxlan ageing 10', 'change vxlan100', 'always'],
   ['ip link set dev vxlan100 type vxlan remote 192.0.2.1', 'change vxlan100', 'always'],
