@@ -4,7 +4,7 @@ import { PerformanceObserver } from 'node:perf_hooks';
 import { setImmediate as turn } from 'node:timers/promises';
 import v8 from 'node:v8';
 import Benchmark from 'benchmark';
-import { tuneCompiler } from '../dist/engine/native-engine.js';
+import { tuneCompiler } from '../dist/engine/compiler.js';
 import { ROWS } from './rows.mjs';
 import { readStreams } from './streams.mjs';
 

@@ -1,6 +1,7 @@
 // npm run bench:verbs: how long a verb takes as a process, beside Node that does nothing, by turns; as root, in a network
 // namespace that is gone at the end.
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -23,9 +24,9 @@ const WITH_CERTIFICATES = [
 
 function time([program, ...words]) {
   const before = performance.now();
-  const { status, stderr } = spawnSync(program, words, { env, encoding: 'utf8' });
+  const { status, stderr, error } = spawnSync(program, words, { env, encoding: 'utf8' });
   const taken = performance.now() - before;
-  if (status !== 0) throw new Error(`${words.join(' ')}: ${stderr}`);
+  if (status !== 0) throw new Error(`${words.join(' ')}: ${error?.message ?? stderr}`);
   return taken;
 }
 
@@ -38,9 +39,14 @@ function measure(subjects) {
   return taken.map((all) => all.sort((a, b) => a - b)[TURNS >> 1]);
 }
 
+/** While it runs, the shell that it has put before `ip` is there. */
+const [node, ...exec] = vtep('exec -- sh -c');
+let shells;
+
 try {
   output(...vtep('-start link add vx0 type vxlan id 42 dstport 4789'));
-  const ip = output(...vtep('exec -- sh -c'), 'command -v ip');
+  shells = spawn(node, [...exec, 'command -v ip; cat'], { env, stdio: ['pipe', 'pipe', 'inherit'] });
+  const ip = String((await once(shells.stdout, 'data'))[0]).trim();
   const subjects = [
     ['node -e 0', [process.execPath, '-e', '0']],
     ...(NODE_EXTRA_CA_CERTS === undefined ? [] : [WITH_CERTIFICATES]),
@@ -56,6 +62,7 @@ try {
   for (const [at, [name]] of subjects.entries())
     console.log(`${medians[at].toFixed(0).padStart(4)} ms  ${name}`);
 } finally {
+  shells?.stdin.end();
   spawnSync(process.execPath, [MAIN, 'stop'], { env });
   rmSync(folder, { recursive: true, force: true });
 }
