@@ -7,33 +7,44 @@
 
 import { getPriority, setPriority } from 'node:os';
 
-/** Full batches, less those that were not, after which a worker is behind; none left, and it has caught up. */
+/** Full batches after which a worker is behind, if they come faster than they are forgotten. */
 const BEHIND = 16;
+/** Milliseconds after which a full batch is forgotten; the last of them, and it has caught up. */
+const MEMORY = 4;
 
 export class Urgency {
   private readonly urgent: number;
   private readonly usual = getPriority();
-  private full = 0;
+  private readonly setLevel: (level: number) => void;
+  /** Milliseconds until all full batches are forgotten. */
+  private weight = 0;
+  private last = 0;
   private isUrgent = false;
 
-  /** `urgent`: the priority while behind, as of nice(1); what this user may not have is left. */
-  constructor(urgent: number) {
+  /** `urgent`: the priority while behind, as of nice(1). */
+  constructor(urgent: number, setLevel: (level: number) => void = setPriority) {
     this.urgent = urgent;
+    this.setLevel = setLevel;
   }
 
-  /** After each batch from the TAP: whether it was full, so that more may wait. True: it has just fallen behind. */
-  note(isFull: boolean): boolean {
-    this.full = isFull ? Math.min(this.full + 1, BEHIND) : Math.max(this.full - 1, 0);
+  /**
+   * After each batch from the TAP, with the clock's milliseconds (the low 32 bits of them): whether it was full, so that
+   * more may wait. True: it has just fallen behind.
+   */
+  note(isFull: boolean, milliseconds: number): boolean {
+    const left = this.weight - ((milliseconds - this.last) >>> 0);
+    this.last = milliseconds;
+    this.weight = Math.min(Math.max(left, 0) + (isFull ? MEMORY : 0), BEHIND * MEMORY);
     const wasUrgent = this.isUrgent;
-    if (!wasUrgent && this.full === BEHIND) this.become(true);
-    else if (wasUrgent && this.full === 0) this.become(false);
+    if (!wasUrgent && this.weight === BEHIND * MEMORY) this.become(true);
+    else if (wasUrgent && this.weight === 0) this.become(false);
     return this.isUrgent && !wasUrgent;
   }
 
   private become(urgent: boolean): void {
     this.isUrgent = urgent;
     try {
-      setPriority(urgent ? this.urgent : this.usual);
+      this.setLevel(urgent ? this.urgent : this.usual);
     } catch {
       // an ordinary user may not rise above others; it works all the same
     }

@@ -44,6 +44,8 @@ class DataPlaneWorker {
   private readonly urgency: Urgency;
   private readonly pace = new CompilerPace();
   private readonly epoll: number;
+  /** As `pollWait` fills it: the clock's seconds, its milliseconds, then what rings, and how. */
+  private readonly ready = new Int32Array(2 + 2 * 16);
   private readonly taps: (TapPort | undefined)[] = [];
   private readonly receivers: ({ udp: UdpReceiver; endpoint: number } | undefined)[] = [];
   private readonly senders: (UdpSender | undefined)[] = [];
@@ -66,8 +68,7 @@ class DataPlaneWorker {
   }
 
   run(): void {
-    const { addon, epoll, plan, tables, carrier, pace } = this;
-    const ready = new Int32Array(2 + 2 * 16);
+    const { addon, epoll, plan, tables, carrier, pace, ready } = this;
     this.takeOrders();
     while (Atomics.load(plan.stop, 0) === 0) {
       const count = addon.pollWait(epoll, ready, plan.busyPoll);
@@ -93,7 +94,7 @@ class DataPlaneWorker {
     const { carrier } = this;
     if (carrier.isBlocked) return this.pause(link);
     const frames = carrier.out(link, now);
-    if (this.urgency.note(frames >= BATCH)) this.tellBehind(link);
+    if (this.urgency.note(frames >= BATCH, this.ready[1])) this.tellBehind(link);
     if (this.ways?.areWanted()) report({ kind: 'ways wanted' });
     if (frames === 0) this.checkEnd(link);
     if (carrier.isBlocked) this.addon.pollAdd(this.epoll, (carrier.udp as UdpSender).blockedFd, WRITABLE, 1);
