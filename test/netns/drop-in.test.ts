@@ -4,12 +4,13 @@
  *
  *   kernel [ bash -e ]               ours [ vtep exec -- bash -e ]       each with eth0 192.0.2.1
  */
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Machine } from '../support/machine.ts';
 import { Lab } from '../support/netns.ts';
+import { FIRST_SEED, Random } from '../support/random.ts';
 import { MAIN } from '../support/vtep-process.ts';
 import { waitFor } from '../support/wait-for.ts';
 
@@ -21,6 +22,9 @@ interface Said {
   out: string;
   error: string;
 }
+
+const ALL_ZERO = '00:00:00:00:00:00';
+const hex = (byte: number) => (byte & 0xff).toString(16).padStart(2, '0');
 
 const BETWEEN = '\x1e';
 const END = '\x1d';
@@ -427,6 +431,40 @@ for link in json.load(sys.stdin):
       batch('bridge -b -', 'fdb add 02:00:00:00:00:01 dev vx1 dst 192.0.2.9 bogus', 'fdb show dev vx1', ''),
       batch('ip -b -', 'link del vx1', 'link del vx1', 'link show lo', ''),
       'ip link show vx2 | sed s/^[0-9]*://',
+    );
+  });
+
+  it('has many entries of a batch as one after the other, whatever is refused among them', () => {
+    const random = new Random(FIRST_SEED);
+    const folder = lab.folder();
+    const write = (name: string, lines: string[]) => {
+      writeFileSync(join(folder, name), lines.map((line) => `${line}\n`).join(''));
+      return join(folder, name);
+    };
+    const mixed = random.list(1500, () => {
+      if (random.oneIn(100)) return random.pick(['', '# no line', 'link show dev nope', 'fdb show dev d0']);
+      const verb = random.pick(['add', 'add', 'append', 'replace', 'del']);
+      const dev = random.pick(['vx1', 'vx1', 'vx2', 'd0']);
+      const mac = random.oneIn(8) ? ALL_ZERO : `02:00:00:00:00:${random.between(10, 60)}`;
+      const dst = dev === 'd0' || random.oneIn(50) ? '' : `dst 192.0.2.${random.between(2, 9)}`;
+      return `fdb ${verb} ${mac} dev ${dev} ${dst} ${random.pick(['', 'static'])}`;
+    });
+    const fresh = random.list(
+      2000,
+      (at) => `fdb add 02:00:00:01:${hex(at >> 8)}:${hex(at)} dev vx1 dst 192.0.2.7`,
+    );
+    const [some, many] = [write('some', mixed), write('many', [...fresh, ...fresh.slice(-2)])];
+    return expectSame(
+      'ip link add d0 type dummy',
+      'ip link add vx1 type vxlan id 1 dstport 0',
+      'ip link add vx2 type vxlan id 2 dstport 0',
+      `bridge -batch ${some}`,
+      `bridge -force -batch ${some}`,
+      'bridge fdb show | grep " self " | grep "vx\\|d0"',
+      `bridge -batch ${many}`,
+      'bridge fdb show dev vx1 | grep -c 02:00:00:01:',
+      `bridge -force -batch ${many}`,
+      ...['d0', 'vx1', 'vx2'].map((name) => `ip link del ${name}`),
     );
   });
 

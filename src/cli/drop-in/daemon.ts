@@ -1,9 +1,15 @@
 /** The daemon of a network namespace, asked one thing after the other. */
 
 import { Client, NoDaemon } from '../../control/client.ts';
-import type { Answer, MonitorItem, Verb, Verbs } from '../../control/protocol.ts';
+import type { Answer, FdbArgs, MonitorItem, Verb, Verbs } from '../../control/protocol.ts';
 import { Refusal } from '../../control/refusal.ts';
 import { socketPath } from '../../control/socket-path.ts';
+
+/** Of one entry, and nothing is shown. */
+export interface EntryRequest {
+  verb: 'fdb add' | 'fdb replace' | 'fdb append' | 'fdb del';
+  args: FdbArgs;
+}
 
 export class Daemon {
   private readonly client: Client;
@@ -47,6 +53,18 @@ export class Daemon {
       if ('error' in answer) throw asSaid(answer.error);
       if (!('items' in answer)) return items as Verbs[V]['items'][];
       for (const item of answer.items) items.push(item);
+    }
+  }
+
+  /** Sent together and carried out in their order, up to one that is refused: how many before it. */
+  async askAhead(requests: readonly EntryRequest[]): Promise<number> {
+    const ids = requests.map(({ verb, args }, at) => this.client.sendAmong(verb, args, at > 0));
+    let refused: number | undefined;
+    for (;;) {
+      const { value: answer, done } = await this.answers.next();
+      if (done) return refused ?? 0;
+      if ('error' in answer) refused ??= ids.indexOf(answer.id);
+      if (answer.id === ids.at(-1)) return refused ?? ids.length;
     }
   }
 

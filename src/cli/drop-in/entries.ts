@@ -8,6 +8,7 @@ import { json } from '../json.ts';
 import { fdbKeys, fdbText } from '../print-fdb.ts';
 import type { Show } from '../printer.ts';
 import { type CommandLine, showOf } from './command-line.ts';
+import type { EntryRequest } from './daemon.ts';
 import { Here } from './here.ts';
 import { withOurs } from './links.ts';
 import { ALL_ZERO, asMade } from './made.ts';
@@ -47,21 +48,34 @@ function tunnelsWords(words: readonly string[]): string[] {
 }
 
 async function carryOut(daemon: Here, what: Fdb): Promise<void> {
-  const { verb } = what;
-  const words = verb === 'flush' ? what.words : tunnelsWords(what.words);
+  if (what.verb === 'flush') return void (await daemon.ask('fdb flush', parseFdbFlush(what.words)));
+  const { verb, args } = asRequest(what);
+  if (verb === 'fdb append') return append(daemon, args);
+  if (verb === 'fdb del') return remove(daemon, args);
+  await daemon.ask(verb, args);
+}
+
+function asRequest({ verb, words }: Fdb): EntryRequest {
   switch (verb) {
     case 'add':
-      return void (await daemon.ask('fdb add', withDestination(words)));
     case 'replace':
-      return void (await daemon.ask('fdb replace', withDestination(words)));
     case 'append':
-      return append(daemon, words);
+      return { verb: `fdb ${verb}`, args: withDestination(tunnelsWords(words)) };
     case 'delete':
-      return remove(daemon, words);
-    case 'flush':
-      return void (await daemon.ask('fdb flush', parseFdbFlush(words)));
+      return { verb: 'fdb del', args: parseFdbDel(tunnelsWords(words)) };
     default:
       throw new UsageError(`the verb "${verb}" of fdb is not known`);
+  }
+}
+
+/** Undefined: it is more than one request, another kind, or its words are wrong. */
+export function requestOf(what: Fdb): EntryRequest | undefined {
+  if (what.alsoBridge || !/^(add|replace|append|delete)$/.test(what.verb)) return undefined;
+  try {
+    return asRequest(what);
+  } catch (error) {
+    if (error instanceof UsageError || error instanceof Refusal) return undefined;
+    throw error;
   }
 }
 
@@ -95,24 +109,23 @@ function withDestination(words: readonly string[]): FdbArgs {
   throw new Refusal('EINVAL', `where ${args.mac} is, is missing: dst IP`);
 }
 
-/** The kernel takes a second destination of a unicast MAC, and forgets it; so scripts live on here. */
-async function append(daemon: Here, words: readonly string[]): Promise<void> {
-  const args = withDestination(words);
+/** The kernel takes a second destination of a unicast MAC, and forgets it, but not what else is said; so scripts live on here. */
+async function append(daemon: Here, args: FdbArgs): Promise<void> {
   try {
     await daemon.ask('fdb append', args);
   } catch (error) {
     const isOne = (Number.parseInt(args.mac, 16) & 1) === 0 && args.mac !== ALL_ZERO;
     if (!isOne || !(error instanceof Refusal) || !/^(EEXIST|EOPNOTSUPP|EINVAL)$/.test(error.code))
       throw error;
-    await daemon.ask('fdb get', { dev: args.dev, mac: args.mac }).catch(() => {
-      throw error;
-    });
+    const entries = await daemon.ask('fdb get', { dev: args.dev, mac: args.mac }).catch(() => []);
+    if (entries.length === 0) throw error;
+    const [{ dst, port, vni, via }] = entries;
+    await daemon.ask('fdb replace', { ...args, dst, port, vni, via });
   }
 }
 
 /** To the kernel it is no mistake to take away a destination that the entry has not. */
-async function remove(daemon: Here, words: readonly string[]): Promise<void> {
-  const args = parseFdbDel(words);
+async function remove(daemon: Here, args: FdbArgs): Promise<void> {
   try {
     await daemon.ask('fdb del', args);
   } catch (error) {

@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import type { LinkItem, Verb, Verbs } from '../../control/protocol.ts';
 import { Refusal } from '../../control/refusal.ts';
 import { namespaceInode, runFolder, socketPath } from '../../control/socket-path.ts';
-import { Daemon } from './daemon.ts';
+import { Daemon, type EntryRequest } from './daemon.ts';
 import { type Tap, tapNamed, tapsIn } from './taps.ts';
 
 /** Silence of a daemon of another namespace. */
@@ -101,6 +101,19 @@ export class Here {
     const asked = isOfLinks ? { ...named, name: link.name } : { ...named, dev: link.name };
     const items = await member.daemon.ask(verb, asked as Verbs[V]['args']);
     return items.map((item) => called(item, link.name, here));
+  }
+
+  /** As many as are of links of one daemon: sent together, and carried out up to one that is refused; how many were. */
+  async askAhead(requests: readonly EntryRequest[]): Promise<number> {
+    let daemon: Daemon | undefined;
+    const asked: EntryRequest[] = [];
+    for (const { verb, args } of requests) {
+      const found = await this.find(args.dev);
+      if (!found || (daemon && found.member.daemon !== daemon)) break;
+      daemon = found.member.daemon;
+      asked.push({ verb, args: { ...args, dev: found.link.name } });
+    }
+    return daemon ? daemon.askAhead(asked) : 0;
   }
 
   /** By its name, or another one that it has; undefined: it is none of ours. */

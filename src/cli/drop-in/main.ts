@@ -10,7 +10,6 @@ import { Refusal } from '../../control/refusal.ts';
 import { RefusedWord, UsageError } from '../grammar.ts';
 import { NoAddress } from '../values.ts';
 import { mindWhatIsWritten } from '../written.ts';
-import { batch } from './batch.ts';
 import { type CommandLine, type Tool, takeApart } from './command-line.ts';
 import { Daemon } from './daemon.ts';
 import { Misspoken } from './kernel-link.ts';
@@ -81,7 +80,12 @@ async function doWhatIsMeant(line: CommandLine, real: string, words: readonly st
         ? (await import('./vnis.ts')).show(real, line, words, what)
         : (await import('./vnis.ts')).act(line, what);
     case 'batch':
-      return batch(real, line, what.file, (each) => carryOut(line.tool, real, each));
+      return (await import('./batch.ts')).batch({
+        real,
+        line,
+        file: what.file,
+        carryOut: (each) => carryOut(line.tool, real, each),
+      });
     case 'refused':
       return (await import('./links.ts')).refuse(line, what);
     case 'namespace':
