@@ -8,7 +8,7 @@ import { EventedEngine } from './engine/evented-engine.ts';
 import type { Port, UnderlayPort } from './io/port.ts';
 import { endpoint } from './tables/links.ts';
 import { DEFAULT_SIZES, Tables } from './tables/tables.ts';
-import { parseIp, parseMac } from './wire/address.ts';
+import { knownIp, parseMac } from './wire/address.ts';
 
 export interface VtepOptions extends Partial<LinkSettings> {
   vni: number;
@@ -49,7 +49,7 @@ export class Vtep extends Link {
     const mac = options.mac === undefined ? undefined : parseMac(options.mac);
     if (mac) tables.links.setMac(INDEX, mac.high, mac.low);
     for (const dst of remotes) this.fdb.append({ mac: ALL_ZERO, dst });
-    for (const address of local) tables.own.addAddress(parseIp(address) as Int32Array);
+    for (const address of local) tables.own.addAddress(knownIp(address));
     for (const port of udp.sourcePorts) tables.own.addPort(port);
     const route = { link: INDEX, endpoint: endpoint(ipv6, settings.port) };
     this.engine = new EventedEngine(tables, tap, udp, route, clock);

@@ -11,19 +11,19 @@ const NOARP = 0x40;
 const PERMANENT = 0x80;
 
 /** What a word asks for: which bits are looked at, which must be set, which not. As in iproute2 6.7 and later. */
-const STATE_WORDS: Record<string, readonly [mask: number, set: number, clear: number]> = {
-  permanent: [PERMANENT, PERMANENT, 0],
-  nopermanent: [PERMANENT, 0, PERMANENT],
-  static: [PERMANENT | NOARP, NOARP, 0],
-  nostatic: [NOARP, 0, NOARP],
-  dynamic: [PERMANENT | NOARP, 0, PERMANENT | NOARP],
-  nodynamic: [NOARP, NOARP, 0],
-};
-const FLAG_WORDS: Record<string, number> = {
-  router: FDB_FLAG.router,
-  extern_learn: FDB_FLAG.externLearn,
-  sticky: FDB_FLAG.sticky,
-};
+const STATE_WORDS = new Map<string, readonly [mask: number, set: number, clear: number]>([
+  ['permanent', [PERMANENT, PERMANENT, 0]],
+  ['nopermanent', [PERMANENT, 0, PERMANENT]],
+  ['static', [PERMANENT | NOARP, NOARP, 0]],
+  ['nostatic', [NOARP, 0, NOARP]],
+  ['dynamic', [PERMANENT | NOARP, 0, PERMANENT | NOARP]],
+  ['nodynamic', [NOARP, NOARP, 0]],
+]);
+const FLAG_WORDS = new Map<string, number>([
+  ['router', FDB_FLAG.router],
+  ['extern_learn', FDB_FLAG.externLearn],
+  ['sticky', FDB_FLAG.sticky],
+]);
 
 export interface Matcher {
   /** Whether an entry with these flags is meant at all. */
@@ -55,9 +55,9 @@ export function matcherOf(filter: Omit<FdbFilter, 'dev' | 'mac'>, owner: FdbOwne
 function wordsMatcher(words: readonly string[]): (flags: number) => boolean {
   let [stateMask, state, flagMask, flag] = [0, 0, 0, 0];
   for (const word of words) {
-    const [mask, set, clear] = STATE_WORDS[word] ?? [0, 0, 0];
-    const isNot = word.startsWith('no') && !(word in STATE_WORDS);
-    const bit = FLAG_WORDS[isNot ? word.slice(2) : word] ?? 0;
+    const [mask, set, clear] = STATE_WORDS.get(word) ?? [0, 0, 0];
+    const isNot = word.startsWith('no') && !STATE_WORDS.has(word);
+    const bit = FLAG_WORDS.get(isNot ? word.slice(2) : word) ?? 0;
     if (mask === 0 && bit === 0) throw new Refusal('EINVAL', `"${word}" is no state or flag of an entry`);
     stateMask |= mask;
     state = (state & ~clear) | set;

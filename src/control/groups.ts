@@ -6,7 +6,7 @@
 
 import { getSystemErrorName } from 'node:util';
 import { native } from '../io/native.ts';
-import { parseIp } from '../wire/address.ts';
+import { knownIp } from '../wire/address.ts';
 
 interface Held {
   readonly holder: Holder;
@@ -42,7 +42,7 @@ export class Groups {
     this.memberships.delete(key);
     const { holder } = membership;
     // refused where the interface is gone, and the membership with it
-    native().udpGroup(holder.fd, parseIp(group) as Int32Array, device, 0);
+    native().udpGroup(holder.fd, knownIp(group), device, 0);
     holder.full = false;
     if (--holder.groups > 0) return;
     native().closeFd(holder.fd);
@@ -50,7 +50,7 @@ export class Groups {
   }
 
   private hold(group: string, device: number): Holder {
-    const address = parseIp(group) as Int32Array;
+    const address = knownIp(group);
     const ipv6 = group.includes(':');
     for (;;) {
       const known = this.holders.find((each) => each.ipv6 === ipv6 && !each.full);

@@ -1,7 +1,7 @@
 /** What arguments look like: checked where they come from another program or a file, and the schema for editors. */
 
 import { isIPv4 } from 'node:net';
-import { isIp, parseMac } from '../wire/address.ts';
+import { isIp, isMulticast, isUnspecified, parseIp, parseMac } from '../wire/address.ts';
 import { MAX_VNI } from '../wire/vxlan.ts';
 import {
   ANY_NAME,
@@ -77,10 +77,27 @@ const NAME = text(`the name of an interface: ${INTERFACE_NAME}`, isInterfaceName
 });
 /** Of one that is there: by any of its names. */
 const DEVICE = text(`a name of an interface: ${ANY_NAME}`, isAnyName, { pattern: ANY_NAME_PATTERN });
-const IP = text(
-  'an IP address, such as 192.0.2.1 or 2001:db8::1',
-  (value) => isIp(value) || isIp(value.split('%')[0]),
-);
+const isGroup = (value: string) => {
+  const ip = parseIp(value);
+  return ip !== undefined && isMulticast(ip[0], ip[1], ip[2], ip[3]);
+};
+const isHost = (value: string) => {
+  const ip = parseIp(value);
+  if (!ip) return false;
+  const [w0, w1, w2, w3] = ip;
+  return !isMulticast(w0, w1, w2, w3) && !isUnspecified(w0, w1, w2, w3);
+};
+/** The device that it is reached by may stand with it. */
+const zoned = (accepts: (ip: string) => boolean) => (value: string) => {
+  if (!value.includes('%')) return accepts(value);
+  const [ip, zone, more] = value.split('%');
+  return accepts(ip) && isAnyName(zone) && more === undefined;
+};
+const IP = text('an IP address, such as 192.0.2.1 or 2001:db8::1', isIp);
+const PLACE = text(IP.is, zoned(isIp));
+const HOST = text('an IP address of one host, such as 192.0.2.1 or 2001:db8::1', isHost);
+const REMOTE = text(HOST.is, zoned(isHost));
+const GROUP = text('the IP address of a multicast group, such as 239.1.1.1 or ff05::100', isGroup);
 const MAC = text('a MAC address, such as 02:00:00:00:00:01', (value) => parseMac(value) !== undefined);
 const OWN_MAC = text('a MAC address of one host, such as 02:00:00:00:00:01', (value) => {
   const mac = parseMac(value);
@@ -98,9 +115,9 @@ const PREFIX = text('an IP address with its prefix, such as 10.0.0.1/24', (value
 export const LINK_SHAPES: Shapes<LinkArgs> = {
   name: NAME,
   id: VNI,
-  remotes: list(IP),
-  group: either(IP, NONE),
-  local: either(IP, NONE),
+  remotes: list(REMOTE),
+  group: either(GROUP, NONE),
+  local: either(HOST, NONE),
   dev: either(DEVICE, NONE),
   dstport: PORT,
   srcport: list(PORT, 2, 2),
@@ -137,7 +154,7 @@ const { index: _, ...WITHOUT_INDEX } = LINK_SHAPES;
 export const CHANGE_SHAPES: Shapes<Omit<LinkArgs, 'index'>> = { ...WITHOUT_INDEX, name: DEVICE };
 
 /** What an entry is found by, and where it leads. */
-const ENTRY = { dev: DEVICE, mac: MAC, dst: IP, port: PORT, vni: VNI, src_vni: VNI, via: DEVICE };
+const ENTRY = { dev: DEVICE, mac: MAC, dst: PLACE, port: PORT, vni: VNI, src_vni: VNI, via: DEVICE };
 
 export const FDB_SHAPES: Shapes<FdbArgs> = {
   ...ENTRY,
@@ -159,8 +176,8 @@ export const NEIGH_SHAPES: Shapes<NeighArgs> = {
 export const VNI_SHAPES: Shapes<VniArgs> = {
   dev: DEVICE,
   vni: list(VNI, 2, 2),
-  group: IP,
-  remote: IP,
+  group: GROUP,
+  remote: REMOTE,
   vlan: whole(0, 4094),
 };
 
@@ -184,9 +201,7 @@ export function complaints<T>(
   needed: readonly (keyof T & string)[],
 ): { key: string; sentence: string }[] {
   if (typeof args !== 'object' || args === null || Array.isArray(args)) {
-    return [
-      { key: '', sentence: `${JSON.stringify(args)?.slice(0, 80)} is no object with ${needed.join(', ')}` },
-    ];
+    return [{ key: '', sentence: `${quoted(args)} is no object with ${needed.join(', ')}` }];
   }
   const missing = needed
     .filter((key) => !Object.hasOwn(args, key))
@@ -199,9 +214,18 @@ export function complaints<T>(
       ];
     }
     if (value === undefined || shape.accepts(value)) return [];
-    return [{ key, sentence: `${key} ${JSON.stringify(value)?.slice(0, 80)} is not ${shape.is}` }];
+    return [{ key, sentence: `${key} ${quoted(value)} is not ${shape.is}` }];
   });
   return [...missing, ...wrong];
+}
+
+/** As a sentence has it. */
+function quoted(value: unknown): string | undefined {
+  try {
+    return JSON.stringify(value)?.slice(0, 80);
+  } catch {
+    return 'of such a depth'; // JSON is read to any depth, and written as deep as the stack
+  }
 }
 
 /** The same arguments, known to be of that shape; else a refusal. */

@@ -7,7 +7,7 @@ import { native } from '../io/native.ts';
 import { SENDING_SOCKETS, spread } from '../io/source-ports.ts';
 import { endpoint } from '../tables/links.ts';
 import type { Tables } from '../tables/tables.ts';
-import { isLinkLocal, parseIp } from '../wire/address.ts';
+import { isLinkLocal, knownIp } from '../wire/address.ts';
 import type { LinkOptions, Say } from './link-options.ts';
 import type { Outlet } from './outlet.ts';
 
@@ -136,7 +136,7 @@ export class Sockets {
   /** What goes with each of the link's datagrams. */
   cook(link: number, options: Outer, device: number): void {
     const { local, ttl, tos, flowLabel, df } = options;
-    const source = local === undefined ? null : (parseIp(local) as Int32Array);
+    const source = local === undefined ? null : knownIp(local);
     const fixed = [ttl, tos, flowLabel].map((value) => (value === 'inherit' ? 0 : value));
     const inherits =
       (tos === 'inherit' ? INHERITS.tos : 0) |
@@ -201,7 +201,7 @@ class Pool<T extends Shared> {
 function openReceiving({ ipv6, port }: Way, local: string | undefined, count: number): number[] {
   const addon = native();
   const any = ipv6 ? ANY_V6 : ANY_V4;
-  const address = local === undefined ? any : (parseIp(local) as Int32Array);
+  const address = local === undefined ? any : knownIp(local);
   const fds: number[] = [];
   while (fds.length < count) {
     const flags = (ipv6 ? OPTION.ipv6 : 0) | (fds.length > 0 ? OPTION.shares : 0);

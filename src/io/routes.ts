@@ -1,6 +1,6 @@
 /** The way to a remote, as the kernel would send there, and the entries of its main table, by rtnetlink. */
 
-import { formatIp, parseIp } from '../wire/address.ts';
+import { formatIp, knownIp, parseIp } from '../wire/address.ts';
 import { findDevice } from './devices.ts';
 import {
   attribute,
@@ -193,8 +193,7 @@ export function removeRoute({ subnet, protocol }: Pick<TableRoute, 'subnet' | 'p
 
 function putRoute(order: number, { subnet, device, via, onlink, protocol }: TableRoute): void {
   const { bytes, prefix } = parseSubnet(subnet);
-  const gateway =
-    via === undefined ? [] : [attribute(ATTRIBUTE.gateway, ipBytes(parseIp(via) as Int32Array))];
+  const gateway = via === undefined ? [] : [attribute(ATTRIBUTE.gateway, ipBytes(knownIp(via)))];
   const head = fixed({
     family: familyOf(bytes),
     prefix,

@@ -6,7 +6,7 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import type { Batch } from '../memory/batch.ts';
 import { REMOTE_RECORD, REMOTE_RECORD_WORDS } from '../memory/remote-record.ts';
-import { formatIp, parseIp } from '../wire/address.ts';
+import { formatIp, knownIp } from '../wire/address.ts';
 import { FAILURES_MOST, type UnderlayPort } from './port.ts';
 import { DEFAULT_RANGE, SENDING_SOCKETS, spread } from './source-ports.ts';
 
@@ -158,7 +158,7 @@ export class DgramUdpPort implements UnderlayPort {
     const room = batch.pool.slotBytes - batch.start[i];
     batch.length[i] = payload.length <= room ? payload.length : 0;
     batch.pool.bytes.set(payload.subarray(0, room), batch.offset(i));
-    const address = parseIp(from.address.split('%')[0]) as Int32Array;
+    const address = knownIp(from.address.split('%')[0]);
     batch.from0[i] = address[0];
     batch.from1[i] = address[1];
     batch.from2[i] = address[2];

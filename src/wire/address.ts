@@ -65,9 +65,16 @@ export function parseIp(text: string): Int32Array | undefined {
   return isIPv6(text) && !text.includes('%') ? parseGroups(text) : undefined;
 }
 
-/** As Node's own `isIP`, which is slower: with a zone too, where it is an IPv6 address. */
+/** Of what has been checked before. */
+export function knownIp(text: string): Int32Array {
+  const ip = parseIp(text);
+  if (ip) return ip;
+  throw new Error(`"${text}" is not an IP address (EINVAL)`);
+}
+
+/** What `parseIp` takes. */
 export function isIp(text: string): boolean {
-  return parseDotted(text) !== undefined || isIPv6(text);
+  return parseDotted(text) !== undefined || (isIPv6(text) && !text.includes('%'));
 }
 
 /** RFC 5952 for IPv6; dotted for a mapped IPv4 address. */

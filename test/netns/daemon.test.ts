@@ -213,6 +213,8 @@ describe('the control socket', () => {
       '{"id":11,"verb":"link add","args":{"name":"x","id":1,"colour":"red"}}\n',
       '{"id":12,"verb":"link ',
       'show"}\n',
+      '{"id":13,"verb":"link add","args":{"name":"x","id":1,"group":"239.1.1.1%lo","dev":"lo","up":true}}\n',
+      '{"id":14,"verb":"link show","args":{"name":"lo\\u0000"}}\n',
     );
     const answers = lines.map(
       (line) => JSON.parse(line) as { id: number; error?: { code: string; message: string } },
@@ -228,6 +230,8 @@ describe('the control socket', () => {
       [10, 'EINVAL'],
       [11, 'EINVAL'],
       [12, undefined],
+      [13, 'EINVAL'],
+      [14, 'EINVAL'],
     ]);
     expect(answers[7].error?.message).toBe('id "1" is not a whole number from 0 to 16777215 (EINVAL)');
     expect(answers[8].error?.message).toMatch(/^"colour" is not known; there are name, id,/);

@@ -5,7 +5,7 @@ import { type Address, dumpOfAddresses, readAddress } from '../../io/addresses.t
 import { type Device, dumpOfDevices, findDevice, readDevice } from '../../io/devices.ts';
 import { defaultDevice, findRoute } from '../../io/routes.ts';
 import { ask } from '../../io/rtnetlink.ts';
-import { formatIp, isIpv4Mapped, isLinkLocal, parseIp } from '../../wire/address.ts';
+import { formatIp, isIpv4Mapped, isLinkLocal, knownIp, parseIp } from '../../wire/address.ts';
 import type { Family } from '../contract/subnet.ts';
 
 /** What was said of it; nothing: the interface of the default route. */
@@ -142,6 +142,6 @@ function textOf({ ip }: Address): string {
 }
 
 function familyOf(text: string): Family {
-  const ip = parseIp(text) as Int32Array;
+  const ip = knownIp(text);
   return isIpv4Mapped(ip[0], ip[1], ip[2]) ? 'ipv4' : 'ipv6';
 }

@@ -23,7 +23,7 @@ import {
   type TableRoute,
 } from '../../io/routes.ts';
 import { KernelRefusal, succeeds } from '../../io/rtnetlink.ts';
-import { formatIp, parseIp } from '../../wire/address.ts';
+import { formatIp, knownIp } from '../../wire/address.ts';
 import { PROTOCOL } from './mark.ts';
 import type { Peer } from './peer.ts';
 import {
@@ -98,7 +98,7 @@ export class HostProgrammer implements Programmer {
   private readonly puts: Record<Table, (entry: Entry, before: string | undefined) => Promise<void>> = {
     neighbor: async ({ key, value }, before) => {
       const device = this.device as Device;
-      const neighbor = { ip: parseIp(key) as Int32Array, mac: value, protocol: PROTOCOL };
+      const neighbor = { ip: knownIp(key), mac: value, protocol: PROTOCOL };
       if (before !== undefined) return replaceNeighbor(device, neighbor);
       try {
         addNeighbor(device, neighbor);
@@ -145,7 +145,7 @@ export class HostProgrammer implements Programmer {
   };
 
   private readonly removes: Record<Table, (entry: Entry) => Promise<void>> = {
-    neighbor: async ({ key }) => removeNeighbor(this.device as Device, parseIp(key) as Int32Array),
+    neighbor: async ({ key }) => removeNeighbor(this.device as Device, knownIp(key)),
     fdb: async ({ key }) => {
       await this.options.daemon.ask('fdb del', { dev: this.options.tunnel.name, mac: key });
     },

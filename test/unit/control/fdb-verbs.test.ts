@@ -118,6 +118,8 @@ describe('flush', () => {
     expect(vtep.fdb.flush({ words: ['norouter'], dst: '10.0.0.2' })).toBe(1);
     expect(left()).toEqual(['00 10.0.0.1 ', '01 10.0.0.2 ']);
     expect(() => vtep.fdb.flush({ words: ['nonsense'] })).toThrow('(EINVAL)');
+    expect(() => vtep.fdb.flush({ words: ['constructor'] })).toThrow('"constructor" is no state or flag');
+    expect(() => vtep.fdb.flush({ words: ['nononstatic'] })).toThrow('(EINVAL)');
     expect(vtep.fdb.flush()).toBe(2);
     expect(left()).toEqual([]);
   });
