@@ -75,8 +75,7 @@ export class Conversation {
     } catch (error) {
       this.say({ id: 0, error: describe(error) });
       this.write();
-      socket.resume(); // what is not read would take the answer with it when it closes
-      setTimeout(() => socket.destroy(), PATIENCE_MS).unref();
+      return letGo(socket);
     }
     socket.end();
   }
@@ -192,6 +191,13 @@ export class Conversation {
     this.said = '';
     if (said !== '' && !socket.destroyed) socket.write(said);
   }
+}
+
+/** What was said arrives, and then it ends, whatever the other side does. */
+export function letGo(socket: net.Socket): void {
+  socket.resume(); // what is not read would take the answer with it when it closes
+  socket.end();
+  setTimeout(() => socket.destroy(), PATIENCE_MS).unref();
 }
 
 function isItems(made: unknown): made is Iterable<unknown> | AsyncIterable<unknown> {

@@ -8,7 +8,7 @@ import net from 'node:net';
 import { dirname } from 'node:path';
 import { Refusal } from '../control/refusal.ts';
 import { native } from '../io/native.ts';
-import { Conversation, type Dispatch } from './conversation.ts';
+import { Conversation, type Dispatch, letGo } from './conversation.ts';
 
 /** Of a path: what a socket's address has room for, less what stands before it in the name that is claimed. */
 const PATH_MOST = 100;
@@ -106,5 +106,6 @@ function isWelcome(socket: net.Socket, path: string): boolean {
 
 function refuse(socket: net.Socket): void {
   const message = 'this daemon listens to root, to its own user and to the group of its socket (EPERM)';
-  socket.end(`${JSON.stringify({ id: 0, error: { code: 'EPERM', message } })}\n`);
+  socket.write(`${JSON.stringify({ id: 0, error: { code: 'EPERM', message } })}\n`);
+  letGo(socket);
 }

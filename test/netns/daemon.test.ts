@@ -5,9 +5,9 @@
  *                                               └── 192.0.2.3 [ the kernel's vx1 10.1.0.3 ] c
  */
 import { once } from 'node:events';
-import { readFileSync, rmSync } from 'node:fs';
+import { chmodSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createConnection } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Client } from '../../src/control/client.ts';
 import type { Answer } from '../../src/control/protocol.ts';
@@ -175,6 +175,17 @@ describe('a daemon', () => {
 });
 
 const monitorWords = (daemon: DaemonProcess) => [MAIN, '--socket', daemon.socket, 'monitor', 'link', 'fdb'];
+
+/** Python: many connections that something is said at, and that stay; what the last one is answered. */
+const STAYING = `
+import socket, sys, time
+all = [socket.socket(socket.AF_UNIX) for _ in range(100)]
+for each in all:
+    each.connect(sys.argv[1])
+    each.send(b"x")
+print(all[-1].recv(4096).decode(), flush=True)
+time.sleep(60)
+`;
 
 describe('the control socket', () => {
   const lab = new Lab();
@@ -371,6 +382,19 @@ describe('the control socket', () => {
     const words = [process.execPath, commandForAll(lab), '--socket', daemon.socket, 'link', 'show'];
     const asNobody = a.run('setpriv', '--reuid', '65534', '--clear-groups', ...words);
     await expect(asNobody).rejects.toThrow(/EACCES|EPERM/);
+  });
+
+  it('waits for nobody to whom it does not listen', async () => {
+    chmodSync(dirname(daemon.socket), 0o755);
+    chmodSync(daemon.socket, 0o666);
+    const open = () => readdirSync(`/proc/${daemon.pid}/fd`).length;
+    const before = open();
+    const nobody = ['--reuid', '65534', '--regid', '65534', '--clear-groups'];
+    const stayers = a.spawn('setpriv', ...nobody, '/usr/bin/python3', '-c', STAYING, daemon.socket);
+    const [heard] = await once(stayers.stdout as NodeJS.ReadableStream, 'data');
+    expect(String(heard)).toContain('(EPERM)');
+    await waitFor(() => open() < before + 50, 'those that stay to be let go');
+    stayers.kill();
   });
 });
 
