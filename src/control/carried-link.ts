@@ -202,7 +202,7 @@ export class CarriedLink {
     const { plane, report } = this;
     if (isPromiscuous === this.isReadWhole) return;
     this.isReadWhole = isPromiscuous;
-    plane.inTurn(async () => {
+    plane.turns.takeAlone(this.name, async () => {
       const before = report.has('lro');
       if (this.isReadWhole) report.lacks('lro', 'the TAP is promiscuous');
       else report.regains('lro');

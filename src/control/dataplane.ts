@@ -1,6 +1,5 @@
 /** What carries links natively: the tables, the workers, the sockets; and the links that it carries. */
 
-import { setTimeout as pause } from 'node:timers/promises';
 import { monotonicSeconds } from '../engine/engine.ts';
 import { NativeEngine } from '../engine/native-engine.ts';
 import type { VniMember } from '../engine/orders.ts';
@@ -11,11 +10,8 @@ import type { LinkSettings } from './link.ts';
 import type { EngineOptions, LinkOptions, Say } from './link-options.ts';
 import { Links } from './links.ts';
 import { Outlet } from './outlet.ts';
-import { Refusal } from './refusal.ts';
 import { Sockets } from './sockets.ts';
-
-/** For a change that was begun, before all ends. */
-const SETTLE_MS = 3_000;
+import { Turns } from './turns.ts';
 
 export interface DataplaneOptions extends EngineOptions {
   /** How many there is room for. */
@@ -50,14 +46,13 @@ export class Dataplane {
   readonly sockets: Sockets;
   readonly groups = new Groups();
   readonly say: Say;
+  readonly turns: Turns;
   /** None: superframes are to leave in pieces. */
   readonly outlet: Outlet | undefined;
   /** By link; one that is carried in another way ends as it would have. */
   private readonly ends = new Map<number, End>();
   /** By link: what to do when more comes by its TAP than is taken. */
   readonly whenBehind = new Map<number, () => void>();
-  private last: Promise<unknown> = Promise.resolve();
-  private isEnding = false;
   private readonly looks = new Set<() => void>();
   private readonly timer = setInterval(() => {
     for (const look of this.looks) look();
@@ -75,6 +70,7 @@ export class Dataplane {
     const sizes = { ...DEFAULT_SIZES, links, fdb: fdbSize, remotes, workers };
     this.options = options;
     this.say = say;
+    this.turns = new Turns(say);
     this.tables = new Tables(Tables.allocate(sizes));
     this.links = new Links(this.tables, monotonicSeconds);
     this.host = new HostFollower(this.tables);
@@ -124,22 +120,6 @@ export class Dataplane {
     await this.engine.order(() => ({ kind: 'leave link', link }));
     this.ends.get(link)?.resolve(undefined);
     this.ends.delete(link);
-  }
-
-  /** One after the other: a port that is being closed cannot be opened yet, an index not given away. */
-  inTurn<T>(change: () => Promise<T>): Promise<T> {
-    const result = this.last.then(() => {
-      if (this.isEnding) throw new Refusal('ECANCELED', 'vtep ends, and changes nothing more');
-      return change();
-    });
-    this.last = result.catch(() => {});
-    return result;
-  }
-
-  /** Nothing more is begun. Resolves when what was begun is done: without a worker it never would be. */
-  async settle(): Promise<void> {
-    this.isEnding = true;
-    await Promise.race([this.last, pause(SETTLE_MS, undefined, { ref: false })]);
   }
 
   /** Has `look` called each second; returns what ends that. */

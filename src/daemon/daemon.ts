@@ -131,7 +131,7 @@ export class Daemon {
   }
 
   private changeVnis(verb: 'add' | 'del', args: VniArgs): Promise<void> {
-    return this.plane.inTurn(async () => {
+    return this.plane.turns.take(async () => {
       const { trunk } = this.links.named(args.dev).carried;
       if (!trunk) {
         throw new Refusal('EOPNOTSUPP', `${args.dev} has one VNI; a trunk is made with external vnifilter`);

@@ -48,7 +48,7 @@ export class Links {
 
   /** Ends all links, and what carries them. Devices go together: one alone takes the kernel 16 ms. */
   async close(): Promise<void> {
-    await this.plane.settle();
+    await this.plane.turns.end();
     const all = [...this.byName.values()].map(({ carried }) => carried);
     this.byName.clear();
     await this.plane.stop();
@@ -75,7 +75,7 @@ export class Links {
   }
 
   add(args: LinkArgs): Promise<void> {
-    return this.plane.inTurn(async () => {
+    return this.plane.turns.take(async () => {
       this.giveWay(args.name);
       try {
         await this.open(args);
@@ -118,7 +118,7 @@ export class Links {
   }
 
   set(changes: LinkArgs): Promise<void> {
-    return this.plane.inTurn(async () => {
+    return this.plane.turns.take(async () => {
       const held = this.named(changes.name);
       const { name } = held.args;
       await this.become(held, properly({ ...held.args, ...leftFor(changes), ...changes, name }), changes);
@@ -128,7 +128,7 @@ export class Links {
   /** A link becomes what `args` say and nothing else: what they leave out is as by default; of the TAP it stays. */
   put(args: LinkArgs): Promise<void> {
     const said = { ...args, addresses: args.addresses ?? [] };
-    return this.plane.inTurn(() => this.become(this.named(args.name), args, said));
+    return this.plane.turns.take(() => this.become(this.named(args.name), args, said));
   }
 
   private async become(held: Held, args: LinkArgs, said: LinkArgs): Promise<void> {
@@ -139,7 +139,7 @@ export class Links {
 
   /** When what was begun is done. */
   settled(): Promise<void> {
-    return this.plane.inTurn(async () => {});
+    return this.plane.turns.take(async () => {});
   }
 
   /** What was said of each link, and what its TAP has. */
@@ -156,7 +156,7 @@ export class Links {
   }
 
   del(held: Held): Promise<void> {
-    return this.plane.inTurn(() => this.remove(held));
+    return this.plane.turns.take(() => this.remove(held));
   }
 
   private async remove(held: Held): Promise<void> {
@@ -209,7 +209,7 @@ export class Links {
 
   /** Links stay with their `dev`, whatever it is called. */
   private underlayRenamed(from: string, to: string): void {
-    this.plane.inTurn(async () => {
+    this.plane.turns.takeAlone(to, async () => {
       for (const held of this.byName.values()) {
         if (held.args.dev !== from) continue;
         held.carried.underlayRenamed(to);
@@ -223,7 +223,7 @@ export class Links {
   private lose(held: Held, why: string): void {
     if (this.byName.get(held.args.name) !== held) return;
     this.plane.say('warn', `${held.args.name}: ${why}`);
-    this.del(held).catch((error) => this.plane.say('warn', `${held.args.name}: ${error.message}`));
+    this.plane.turns.takeAlone(held.args.name, () => this.remove(held));
   }
 
   *show({ name, stats, moved }: Verbs['link show']['args']): Generator<LinkItem> {
