@@ -33,6 +33,7 @@ export function openLink(options: Options, say: Say): Promise<OpenLink> {
     undo.push(() => plane.stop());
     const carried = await CarriedLink.openOver(plane, options, site, queues);
     undo.push(() => carried.close());
+    undo.push(() => plane.turns.end());
     const { link, mtu } = carried;
     const ended = Promise.race([carried.ended, plane.engine.ended]);
     return { name: options.name, mtu, workers: queues.length, link, ended, plane, carried };

@@ -419,4 +419,26 @@ describe('vtep run with a control socket', () => {
     expect(stderr).toMatch(/txFrames: [1-9]/);
     expect(await devices(a)).toEqual(['lo']);
   });
+
+  it('carries out what it has begun before it ends, and says of the rest that it is not done', async () => {
+    const a = lab.host('b');
+    const socket = join(lab.folder(), 'run.sock');
+    const vtep = await VtepProcess.start(a, `vx0 id 42 remote 192.0.2.2 mtu 1400 --socket ${socket}`);
+    const watching = await Client.connect(socket);
+    watching.send('monitor', { what: ['link'] });
+    const told = watching.answers();
+    await told.next(); // it watches
+    const asking = await Client.connect(socket);
+    const ranges = Array.from({ length: 200 }, (_, at): [number, number] => [40_000 + at, 40_100 + at]);
+    for (const srcport of ranges) asking.send('link set', { name: 'vx0', srcport });
+    await told.next();
+    vtep.child.kill();
+    const codes: string[] = [];
+    for await (const answer of asking.answers()) codes.push('error' in answer ? answer.error.code : 'done');
+    const done = codes.lastIndexOf('done') + 1;
+    expect(codes).toEqual(ranges.map((_, at) => (at < done ? 'done' : 'ECANCELED')));
+    expect(done).toBeLessThan(ranges.length);
+    const { code, stderr } = await vtep.ended();
+    expect([code, stderr]).toEqual([0, expect.not.stringContaining('rror')]);
+  });
 });
