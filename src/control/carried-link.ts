@@ -142,7 +142,7 @@ export class CarriedLink {
     const { plane, link, report, queues } = this;
     const site = survey(to);
     this.checkChange(to, site);
-    const undo: Undo = [];
+    const undo: Undo = [report.keep()];
     try {
       const ways = await takeWays(plane, to, site, link.isDual, report);
       undo.push(() => undoAll(ways.undo));

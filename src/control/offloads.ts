@@ -65,6 +65,15 @@ export class OffloadReport {
     this.missing.delete(offload);
   }
 
+  /** What it lacks now; returns what makes it so again. */
+  keep(): () => void {
+    const before = [...this.missing];
+    return () => {
+      this.missing.clear();
+      for (const [offload, why] of before) this.missing.set(offload, why);
+    };
+  }
+
   has(offload: Offload): boolean {
     return this.wanted[offload] && !this.missing.has(offload);
   }

@@ -84,12 +84,16 @@ describe('offloads', () => {
     );
   });
 
-  it('come back with what they lacked', async () => {
+  it('come back with what they lacked, and stay where a change is refused', async () => {
     const daemon = await DaemonProcess.start(lab, a);
     await daemon.verb('link add vx0 type vxlan id 42 remote 192.0.2.2 noudpcsum');
     const inForce = async () => /offloads (\S+)/.exec(await daemon.verb('-d link show vx0'))?.[1];
     expect(await inForce()).toBe(ALL.filter((word) => word !== 'gso').join());
     await daemon.verb('link set vx0 udpcsum');
+    expect(await inForce()).toBe(ALL.join());
+    await a.run('sysctl', '-w', 'net.ipv6.conf.vx0.disable_ipv6=1');
+    const refused = daemon.verb('link set vx0 noudpcsum address fd00::1/64');
+    await expect(refused).rejects.toThrow('address'); // after the sockets were had
     expect(await inForce()).toBe(ALL.join());
     await daemon.end();
   });
