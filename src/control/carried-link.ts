@@ -159,7 +159,8 @@ export class CarriedLink {
       link.apply(plane.settings(to));
       undo.push(() => changeRemotes(link, to, this.options));
       changeRemotes(link, this.options, to);
-      this.trunk?.apply(to);
+      undo.push(() => this.trunk?.apply(to, this.options));
+      this.trunk?.apply(this.options, to);
       if (to.dev !== this.options.dev) tellOfVrf(to.name, site.device, plane.say);
       const before = this.ways;
       this.ways = ways;

@@ -114,12 +114,12 @@ export class Trunk {
     for (const { link, vni } of this.members.values()) link.checkFree({ ...to, vni });
   }
 
-  /** Its settings are these now; what was said of a VNI alone stays. */
-  apply(to: LinkOptions): void {
+  /** Its settings are these now, after `from`; what was said of a VNI alone stays. */
+  apply(from: LinkOptions, to: LinkOptions): void {
     for (const member of this.members.values()) {
       member.link.apply(this.settings(member, to));
       this.cook(member.link, to);
-      changeRemotes(member.link, remotesOf(member.said, this.owner.options), remotesOf(member.said, to));
+      changeRemotes(member.link, remotesOf(member.said, from), remotesOf(member.said, to));
       member.path.ask({ ...to, ...remotesOf(member.said, to) });
       this.listen(member, member.said, to);
     }

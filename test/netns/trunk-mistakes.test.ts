@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { VniArgs } from '../../src/control/protocol.ts';
 import { DaemonProcess } from '../support/daemon-process.ts';
 import { type Host, Lab } from '../support/netns.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 const MISTAKES: [words: string, sentence: string][] = [
   ['link add t2 type vxlan external', '"external" without "vnifilter" is refused'],
@@ -64,6 +65,23 @@ describe('a trunk', () => {
     );
     expect(stderr).toContain(sentence);
     expect(await state()).toEqual(before);
+  });
+
+  it('is as it was in all its VNIs when one of them cannot follow it to another device', async () => {
+    a.ip('link add small mtu 1000 type bridge'); // too small for IPv6
+    await daemon.verb('link add t3 type vxlan external vnifilter dstport 4790 dev eth0');
+    await daemon.verb('vni add dev t3 vni 1 group 239.1.1.1');
+    await daemon.verb('vni add dev t3 vni 2 group ff05::2');
+    a.ip('link set t3 up');
+    const groups = async (dev: string) =>
+      (await a.run('ip', 'maddress', 'show', 'dev', dev)).match(/239.1.1.1|ff05::2/g) ?? [];
+    await waitFor(async () => (await groups('eth0')).length === 2, 'its groups to be joined');
+    const shown = async () => [await daemon.verb('-d link show t3'), await daemon.verb('fdb show dev t3')];
+    const was = await shown();
+    await expect(daemon.verb('link set t3 dev small remote 192.0.2.9')).rejects.toThrow('ff05::2');
+    expect([await groups('eth0'), await groups('small')]).toEqual([['239.1.1.1', 'ff05::2'], []]);
+    expect(await shown()).toEqual(was);
+    await daemon.verb('link del t3');
   });
 
   it('is shown as it can be made: its VNIs by range, what was said of one by itself', async () => {
