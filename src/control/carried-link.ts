@@ -25,6 +25,8 @@ import { Whereabouts } from './whereabouts.ts';
 export class CarriedLink {
   readonly link: Link;
   readonly ifindex: number;
+  /** Index of `dev`; 0: none was named. */
+  underlay: number;
   readonly workers: number;
   /** The TAP is ours, and goes with us. */
   readonly isMade: boolean;
@@ -46,6 +48,7 @@ export class CarriedLink {
   private constructor(made: Parts, plane: Dataplane, queues: readonly number[], undo: Undo) {
     this.link = made.link;
     this.ifindex = made.ifindex;
+    this.underlay = made.underlay;
     this.ended = made.ended;
     this.options = made.options;
     this.report = made.report;
@@ -148,8 +151,9 @@ export class CarriedLink {
       undo.push(() => undoAll(ways.undo));
       ways.membership?.follow(this.state.up);
       this.keepUp(said, undo);
-      undo.push(() => plane.sockets.cook(link.index, this.options, survey(this.options).device?.index ?? 0));
-      plane.sockets.cook(link.index, to, site.device?.index ?? 0);
+      const underlay = site.device?.index ?? 0;
+      undo.push(() => plane.sockets.cook(link.index, this.options, this.underlay));
+      plane.sockets.cook(link.index, to, underlay);
       const isTrunk = to.vni === NO_VNI;
       if (ways.sender !== this.ways.sender) {
         undo.push(() => plane.carry(link.index, queues, report.has('lro'), this.ways.sender.id, isTrunk));
@@ -165,6 +169,7 @@ export class CarriedLink {
       const before = this.ways;
       this.ways = ways;
       this.options = to;
+      this.underlay = underlay;
       this.path.ask(to);
       await undoAll(before.undo);
     } catch (error) {
@@ -251,6 +256,7 @@ export class CarriedLink {
 interface Parts {
   link: Link;
   ifindex: number;
+  underlay: number;
   ended: Promise<string | undefined>;
   options: LinkOptions;
   report: OffloadReport;
@@ -283,7 +289,8 @@ async function open(
   try {
     const ways = await takeWays(plane, options, site, link.isDual, report);
     whileOpening.push(() => undoAll(ways.undo));
-    plane.sockets.cook(link.index, options, site.device?.index ?? 0);
+    const underlay = site.device?.index ?? 0;
+    plane.sockets.cook(link.index, options, underlay);
     const { index, up } = settle(host, link, options, site, undo, say);
     ways.membership?.follow(up);
     const { ended } = await plane.carry(
@@ -297,7 +304,7 @@ async function open(
     link.appear();
     tellOfVrf(options.name, site.device, say);
     say('info', `offloads: ${report}`);
-    return { link, ifindex: index, ended, options, report, ways, isMade: !site.existing };
+    return { link, ifindex: index, underlay, ended, options, report, ways, isMade: !site.existing };
   } catch (error) {
     await undoAll(whileOpening);
     throw error;

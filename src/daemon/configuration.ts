@@ -14,6 +14,7 @@ import { parseOffloads } from '../control/offloads.ts';
 import type { FdbArgs, FdbItem, NeighItem, VniArgs } from '../control/protocol.ts';
 import { Refusal } from '../control/refusal.ts';
 import { CONFIG_SHAPES, checked } from '../control/shapes.ts';
+import { firstName } from '../io/devices.ts';
 import type { Daemon } from './daemon.ts';
 
 /** What holds for all links; `log.level` is changed as a file says. */
@@ -116,6 +117,7 @@ export class Configuration {
 
   private async become(name: string, text: string, config: Config): Promise<number> {
     await this.daemon.links.settled();
+    nameDevices(config.links);
     const names = new Set([...config.links.keys(), ...this.owned.keys()]);
     const running = new Map([...this.states(names)].map((state) => [state.args.name, state]));
     const steps = diff(running, config.links, this.owned);
@@ -200,6 +202,20 @@ export class Configuration {
       else all.set(item.dev, [item]);
     }
     return all;
+  }
+}
+
+/** Devices by the names that they have first, as links that run have them. */
+function nameDevices(links: States): void {
+  const names = new Map<string, string>();
+  const first = (name: string): string => {
+    const known = names.get(name) ?? firstName(name);
+    names.set(name, known);
+    return known;
+  };
+  for (const { args, fdb } of links.values()) {
+    if (args.dev) args.dev = first(args.dev);
+    for (const entry of fdb) if (entry.via) entry.via = first(entry.via);
   }
 }
 

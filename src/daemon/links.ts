@@ -8,7 +8,7 @@ import type { Link } from '../control/link.ts';
 import { linkOptions } from '../control/link-args.ts';
 import type { LinkArgs, LinkItem, MonitorItem, Verbs } from '../control/protocol.ts';
 import { Refusal } from '../control/refusal.ts';
-import { deleteTogether, findDevice } from '../io/devices.ts';
+import { deleteTogether, findDevice, firstName } from '../io/devices.ts';
 import { EVERY_DEVICE, type HostListener } from '../io/host-watch.ts';
 import type { Monitors } from './monitors.ts';
 
@@ -36,8 +36,8 @@ export class Links {
     this.monitors = monitors;
     this.emptied = emptied;
     plane.host.watch.follow(EVERY_DEVICE, {
-      device: ({ name }, before) => {
-        if (before && before.name !== name) this.underlayRenamed(before.name, name);
+      device: ({ index, name }, before) => {
+        if (before && before.name !== name) this.underlayRenamed(index, name);
       },
     });
   }
@@ -121,7 +121,7 @@ export class Links {
     return this.plane.turns.take(async () => {
       const held = this.named(changes.name);
       const { name } = held.args;
-      await this.become(held, properly({ ...held.args, ...leftFor(changes), ...changes, name }), changes);
+      await this.become(held, { ...held.args, ...leftFor(changes), ...changes, name }, changes);
     });
   }
 
@@ -132,8 +132,9 @@ export class Links {
   }
 
   private async become(held: Held, args: LinkArgs, said: LinkArgs): Promise<void> {
-    await held.carried.change(linkOptions(args), said);
-    held.args = args;
+    const proper = properly(args);
+    await held.carried.change(linkOptions(proper), said);
+    held.args = proper;
     this.tell(held, false);
   }
 
@@ -208,12 +209,12 @@ export class Links {
   }
 
   /** Links stay with their `dev`, whatever it is called. */
-  private underlayRenamed(from: string, to: string): void {
-    this.plane.turns.takeAlone(to, async () => {
+  private underlayRenamed(index: number, dev: string): void {
+    this.plane.turns.takeAlone(dev, async () => {
       for (const held of this.byName.values()) {
-        if (held.args.dev !== from) continue;
-        held.carried.underlayRenamed(to);
-        held.args = { ...held.args, dev: to };
+        if (held.carried.underlay !== index) continue;
+        held.carried.underlayRenamed(dev);
+        held.args = { ...held.args, dev };
         this.tell(held, false);
       }
     });
@@ -278,8 +279,8 @@ function itemOf({ args, carried }: Held, stats: boolean): LinkItem {
 
 /** Its device by the name that it has first. */
 function properly(args: LinkArgs): LinkArgs {
-  const name = args.dev ? findDevice(args.dev)?.name : undefined;
-  return name === undefined || name === args.dev ? args : { ...args, dev: name };
+  const name = args.dev ? firstName(args.dev) : args.dev;
+  return name === args.dev ? args : { ...args, dev: name };
 }
 
 /** A group and hosts exclude each other: what is named takes the other's place. */

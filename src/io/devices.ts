@@ -93,6 +93,11 @@ export function findDevice(which: string | number): Device | undefined {
   }
 }
 
+/** Of an interface that has it as a further one; another stays what it is. */
+export function firstName(name: string): string {
+  return findDevice(name)?.name ?? name;
+}
+
 /** An interface can have further names, longer ones. */
 function nameAttribute(name: string): number {
   return Buffer.byteLength(name) > NAME_MOST ? ATTRIBUTE.otherName : ATTRIBUTE.name;

@@ -126,6 +126,22 @@ describe('a daemon with a file', () => {
     expect(await a.ping('10.0.0.2')).toBe(2);
   });
 
+  it('knows a device by any of its names, and changes nothing for that', async () => {
+    a.ip('link property add dev eth0 altname uplink');
+    const steps = () => daemon.stderr.match(/(?<=in force: ).*/g) ?? [];
+    const before = steps().length;
+    const entry = 'fdb: [{mac: 02:00:00:00:00:07, dst: 192.0.2.2, via: uplink}]';
+    writeFileSync(file, `${FIRST}  alt: {id: 77, dev: uplink, remotes: [192.0.2.2], ${entry}}\n`);
+    for (let i = 1; i <= 3; i++) {
+      daemon.child.kill('SIGHUP');
+      await waitFor(() => steps().length === before + i, 'the file to be in force');
+    }
+    expect(steps().slice(before)).toEqual(['2 steps', 'nothing has changed', 'nothing has changed']);
+    expect(await daemon.verb('fdb show dev alt')).toContain('02:00:00:00:00:07 dst 192.0.2.2 via eth0');
+    writeFileSync(file, FIRST);
+    await daemon.verb('reload');
+  });
+
   it('has a link of a verb beside those of the file', async () => {
     await daemon.verb('link add byhand type vxlan id 99');
   });

@@ -143,6 +143,21 @@ describe('a daemon', () => {
     expect(await devices(a)).not.toContain('vx8');
   });
 
+  it('stays with the device that it was made for, whatever has its name', async () => {
+    const dev = async (name: string) => / dev (\S+)/.exec(await daemon.verb(`-d link show ${name}`))?.[1];
+    for (const [at, underlay] of ['u0', 'w0'].entries()) {
+      a.ip(`link add ${underlay} type bridge`);
+      await daemon.verb(`link add ${underlay}x type vxlan id ${7 + at} remote 192.0.2.2 dev ${underlay}`);
+    }
+    a.ip('link set u0 name u1');
+    await waitFor(async () => (await dev('u0x')) === 'u1', 'its new name');
+    a.ip('link del u1', 'link add u1 type bridge', 'link set u1 name u2', 'link set w0 name w1');
+    await waitFor(async () => (await dev('w0x')) === 'w1', 'all that to be told');
+    expect(await dev('u0x')).toBe('u1');
+    for (const name of ['u0x', 'w0x']) await daemon.verb(`link del ${name}`);
+    a.ip('link del u2', 'link del w1');
+  });
+
   it('tells those who watch', async () => {
     const monitor = a.spawn(process.execPath, ...monitorWords(daemon));
     let told = '';
