@@ -70,8 +70,8 @@ export class CarriedLink {
     undo.push(() => plane.host.watch.unfollow(this.ifindex, listener));
     if (made.options.vni === NO_VNI) this.trunk = new Trunk(plane, this);
     this.path = new PathWatch(made.link, plane.tables, plane.host);
-    this.path.ask(made.options);
-    undo.push(plane.everySecond(() => this.path.look(this.options)));
+    this.path.ask(made.options, made.underlay);
+    undo.push(plane.everySecond(() => this.path.look(this.options, this.underlay)));
     undo.push(plane.everySecond(() => this.trunk?.look()));
     plane.whenBehind.set(made.link.index, () => this.makeRoom());
     undo.push(() => void plane.whenBehind.delete(made.link.index));
@@ -170,7 +170,7 @@ export class CarriedLink {
       this.ways = ways;
       this.options = to;
       this.underlay = underlay;
-      this.path.ask(to);
+      this.path.ask(to, underlay);
       await undoAll(before.undo);
     } catch (error) {
       await undoAll(undo);

@@ -2,10 +2,7 @@
 
 import { ALL_ZERO } from './fdb.ts';
 import { type Link, NO_VNI } from './link.ts';
-import type { LinkOptions } from './link-options.ts';
-import { defaults } from './site.ts';
-
-export type Remotes = Pick<LinkOptions, 'remotes' | 'group'>;
+import { defaults, type Remotes } from './site.ts';
 
 /** Those that the table's verbs made stay. A trunk's are those of its VNIs, which see to it themselves. */
 export function changeRemotes(link: Link, from: Remotes, to: Remotes): void {

@@ -13,6 +13,8 @@ export class HostFollower {
   routes = 0;
   /** Grows when an interface gets another MTU; those of TAPs are no news, as links come with one. A TUN has no MAC. */
   mtus = 0;
+  /** By interface: `mtus` when it got its own. */
+  private readonly mtusOf = new Map<number, number>();
 
   constructor(tables: Tables) {
     this.watch.follow(EVERY_DEVICE, ownAddresses(tables));
@@ -20,10 +22,17 @@ export class HostFollower {
       routes: () => {
         this.routes++;
       },
-      device: ({ mtu, kind, mac }, before) => {
-        if (before && before.mtu !== mtu && (kind !== 'tun' || mac === '')) this.mtus++;
+      device: ({ index, mtu, kind, mac }, before) => {
+        if (before && before.mtu !== mtu && (kind !== 'tun' || mac === ''))
+          this.mtusOf.set(index, ++this.mtus);
       },
+      deviceGone: ({ index }) => this.mtusOf.delete(index),
     });
+  }
+
+  /** Whether one of these interfaces got another MTU since `mtus` was that. */
+  hasOtherMtu(devices: readonly number[], since: number): boolean {
+    return this.mtus !== since && devices.some((index) => (this.mtusOf.get(index) ?? 0) > since);
   }
 
   /** The link has its TAP's MAC, MTU and neighbours from here on; returns what ends that. */

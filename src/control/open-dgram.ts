@@ -12,7 +12,7 @@ import type { LinkOptions, Options, Say } from './link-options.ts';
 import { Links } from './links.ts';
 import { NO_OFFLOADS, OffloadReport, turnOffTap, turnOnTap } from './offloads.ts';
 import type { OpenLink } from './open-link.ts';
-import { defaults, pathMtu, type Site, settle } from './site.ts';
+import { defaults, type Site, settle, wayTo } from './site.ts';
 import { bindSentence, RECEIVE_BUFFER } from './sockets.ts';
 import type { Undo } from './undo.ts';
 
@@ -38,7 +38,7 @@ export async function openDgramLink(
   const host = new HostFollower(tables);
   undo.push(() => host.close());
   const { mtu } = settle(host, link, options, site, undo, say);
-  link.pathMtu = pathMtu(defaults(options), options.dev, site.ipv6);
+  link.pathMtu = wayTo(defaults(options), options.dev, site.ipv6).mtu;
   const route = { link: link.index, endpoint: link.endpoint };
   link.appear();
   const engine = new EventedEngine(tables, tap, udp, route, monotonicSeconds);

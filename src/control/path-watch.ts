@@ -1,7 +1,7 @@
 /**
  * How large a packet the way to a link's remotes carries. The kernel knows it, by its interfaces' MTUs, its routes and by
- * what routers told it, which it forgets again: it is asked when datagrams did not fit, when an interface got another
- * MTU, when routes have changed, and once a minute.
+ * what routers told it, which it forgets again: it is asked when datagrams did not fit, when the interface they
+ * leave by got another MTU, when routes have changed, and once a minute.
  */
 
 import { COUNTER } from '../tables/counters.ts';
@@ -9,8 +9,7 @@ import { REMOTE_TX_ERRORS } from '../tables/remotes.ts';
 import type { Tables } from '../tables/tables.ts';
 import type { HostFollower } from './host-follower.ts';
 import type { Link } from './link.ts';
-import type { LinkOptions } from './link-options.ts';
-import { defaults, pathMtu } from './site.ts';
+import { defaults, type Remotes, wayTo } from './site.ts';
 
 const AGAIN_SECONDS = 60;
 /** Routes may change all the time, and links be many. */
@@ -19,7 +18,7 @@ const ROUTES_SECONDS = 5;
 const REMOTES_MOST = 64;
 
 /** How often something of the host has changed. */
-type Changes = Pick<HostFollower, 'routes' | 'mtus'>;
+type Changes = Pick<HostFollower, 'routes' | 'mtus' | 'hasOtherMtu'>;
 
 export class PathWatch {
   private readonly link: Link;
@@ -28,36 +27,43 @@ export class PathWatch {
   private tooBig = 0;
   private routes = 0;
   private mtus = 0;
+  /** Interfaces that its datagrams leave by. */
+  private devices: readonly number[] = [];
   private seconds: number;
+  private sinceAsked = 0;
 
   constructor(link: Link, tables: Tables, host: Changes) {
     this.link = link;
     this.tables = tables;
     this.host = host;
-    this.seconds = link.index % AGAIN_SECONDS; // not all in the same one
+    this.seconds = link.index; // not all in the same one
   }
 
-  /** Once a second. */
-  look(options: LinkOptions): void {
+  /** Once a second. `underlay`: the index of the link's `dev`; 0: none is named. */
+  look(said: Remotes, underlay: number): void {
     const tooBig = this.tables.counters.get(this.link.index, COUNTER['too-big']);
-    const isRouted = this.host.routes !== this.routes;
-    const isOther = tooBig !== this.tooBig || this.host.mtus !== this.mtus;
-    if (++this.seconds < (isRouted ? ROUTES_SECONDS : AGAIN_SECONDS) && !isOther) return;
+    const isTurn = ++this.seconds % AGAIN_SECONDS === 0;
+    const isRouted = ++this.sinceAsked >= ROUTES_SECONDS && this.host.routes !== this.routes;
+    const isOther = tooBig !== this.tooBig || this.host.hasOtherMtu(this.devices, this.mtus);
+    this.mtus = this.host.mtus;
+    if (!isTurn && !isRouted && !isOther) return;
     this.tooBig = tooBig;
-    this.ask(options);
+    this.ask(said, underlay);
   }
 
-  ask(options: LinkOptions): void {
-    this.seconds = 0;
+  ask(said: Remotes, underlay: number): void {
+    this.sinceAsked = 0;
     this.routes = this.host.routes;
     this.mtus = this.host.mtus;
-    this.link.pathMtu = pathMtu([...this.remotes(options)], options.dev, this.link.ipv6);
+    const { mtu, devices } = wayTo([...this.remotes(said)], underlay || undefined, this.link.ipv6);
+    this.link.pathMtu = mtu;
+    this.devices = devices;
   }
 
   /** Default destinations, and those to which something could not be sent. */
-  private remotes(options: LinkOptions): Set<string> {
+  private remotes(said: Remotes): Set<string> {
     const { remotes } = this.tables;
-    const asked = new Set(defaults(options));
+    const asked = new Set(defaults(said));
     for (const remote of this.tooBig > 0 ? remotes.all() : []) {
       if (asked.size >= REMOTES_MOST) break;
       const isOurs = remotes.link(remote) === this.link.index;

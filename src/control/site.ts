@@ -29,6 +29,9 @@ export interface Site {
   readonly ipv6: boolean;
 }
 
+/** What is said of where frames go. */
+export type Remotes = Pick<LinkOptions, 'remotes' | 'group'>;
+
 export function survey(options: LinkOptions): Site {
   const { name, dev, group, local } = options;
   const device = dev === undefined ? undefined : findDevice(dev);
@@ -45,22 +48,29 @@ export function survey(options: LinkOptions): Site {
 }
 
 /** Where frames go that have no entry, at first. */
-export function defaults({ remotes, group }: Pick<LinkOptions, 'remotes' | 'group'>): string[] {
+export function defaults({ remotes, group }: Remotes): string[] {
   return [...new Set(group === undefined ? remotes : [...remotes, group])];
 }
 
 /** What the datagrams of a packet have around it: Ethernet, VXLAN, UDP and IP. */
 const overhead = (ipv6: boolean): number => (ipv6 ? 70 : 50);
 
-/** The largest inner packet that the way to all of these carries; 0: nobody knows. */
-export function pathMtu(remotes: readonly string[], dev: string | undefined, ipv6: boolean): number {
-  const device = (dev === undefined ? undefined : findDevice(dev)?.mtu) ?? Number.POSITIVE_INFINITY;
+/** `mtu`: the largest inner packet that the way to all of these carries; 0: nobody knows. `devices`: what it leaves by. */
+export function wayTo(
+  remotes: readonly string[],
+  dev: string | number | undefined,
+  ipv6: boolean,
+): { mtu: number; devices: number[] } {
+  const device = dev === undefined ? undefined : findDevice(dev);
+  const most = device?.mtu ?? Number.POSITIVE_INFINITY;
+  const devices = new Set(device && [device.index]);
   const ways = remotes.map((remote) => {
-    const route = findRoute(remote, dev)?.mtu ?? Number.POSITIVE_INFINITY;
-    return Math.min(device, route) - overhead(isIPv6(remote)); // a trunk may have both
+    const { mtu = Number.POSITIVE_INFINITY, index } = findRoute(remote, dev) ?? {};
+    if (index !== undefined) devices.add(index);
+    return Math.min(most, mtu) - overhead(isIPv6(remote)); // a trunk may have both
   });
-  const least = Math.min(device - overhead(ipv6), ...ways);
-  return least === Number.POSITIVE_INFINITY ? 0 : least;
+  const least = Math.min(most - overhead(ipv6), ...ways);
+  return { mtu: least === Number.POSITIVE_INFINITY ? 0 : least, devices: [...devices] };
 }
 
 /** Sets the TAP up, and keeps the tables in step with it from here on. */

@@ -3,13 +3,14 @@
 import { findDevice } from '../io/devices.ts';
 import { VLANS } from '../tables/links.ts';
 import type { Dataplane } from './dataplane.ts';
-import { changeRemotes, type Remotes } from './default-remotes.ts';
+import { changeRemotes } from './default-remotes.ts';
 import { Membership } from './groups.ts';
 import type { Link, LinkSettings } from './link.ts';
 import type { LinkOptions } from './link-options.ts';
 import { PathWatch } from './path-watch.ts';
 import type { Verbs, VniArgs } from './protocol.ts';
 import { Refusal } from './refusal.ts';
+import type { Remotes } from './site.ts';
 import { type Undo, undoAll } from './undo.ts';
 
 type VniItem = Verbs['vni show']['items'];
@@ -18,6 +19,7 @@ type VniItem = Verbs['vni show']['items'];
 interface Owner {
   readonly link: Link;
   readonly ifindex: number;
+  readonly underlay: number;
   readonly options: LinkOptions;
   readonly state: { up: boolean };
 }
@@ -120,16 +122,15 @@ export class Trunk {
       member.link.apply(this.settings(member, to));
       this.cook(member.link, to);
       changeRemotes(member.link, remotesOf(member.said, from), remotesOf(member.said, to));
-      member.path.ask({ ...to, ...remotesOf(member.said, to) });
+      member.path.ask(remotesOf(member.said, to), this.device(to));
       this.listen(member, member.said, to);
     }
   }
 
   /** Once a second. */
   look(): void {
-    const { options } = this.owner;
-    for (const { path, said } of this.members.values())
-      path.look({ ...options, ...remotesOf(said, options) });
+    const { options, underlay } = this.owner;
+    for (const { path, said } of this.members.values()) path.look(remotesOf(said, options), underlay);
   }
 
   /** Its TAP is up, or down. */
@@ -201,7 +202,7 @@ export class Trunk {
     }
     member.said = said;
     member.link.apply(this.settings(member, options));
-    member.path.ask({ ...options, ...after });
+    member.path.ask(after, this.owner.underlay);
   }
 
   /** As those of the kernel's trunks, its datagrams to this host go through the loopback. */
