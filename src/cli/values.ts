@@ -5,12 +5,24 @@ import { INTERFACE_NAME, isAnyName, isInterfaceName } from '../control/interface
 import { formatMac, isLinkLocal, isMulticast, isUnspecified, parseIp, parseMac } from '../wire/address.ts';
 import { UsageError } from './grammar.ts';
 
+/** As strtoul(3) has them, and so iproute2: behind a zero they are octal. */
+const NUMBER = /^(0x[0-9a-f]+|-?0[0-7]*|-?[1-9]\d*)$/i;
+const OCTAL = /^-?0\d/;
+/** As `bridge` reads VNIs. */
+const DECIMAL = /^(0x[0-9a-f]+|-?\d+)$/i;
+
 export function whole(word: string, what: string, least: number, most: number): number {
-  const value = /^(0x[0-9a-f]+|-?\d+)$/i.test(word) ? Number(word) : Number.NaN;
-  if (!(value >= least && value <= most)) {
-    throw new UsageError(`${what} "${word}" is not a whole number from ${least} to ${most}`);
-  }
-  return value;
+  const value = OCTAL.test(word) ? Number.parseInt(word, 8) : Number(word);
+  return within(NUMBER.test(word) ? value : Number.NaN, word, what, least, most);
+}
+
+function decimal(word: string, what: string, least: number, most: number): number {
+  return within(DECIMAL.test(word) ? Number(word) : Number.NaN, word, what, least, most);
+}
+
+function within(value: number, word: string, what: string, least: number, most: number): number {
+  if (value >= least && value <= most) return value;
+  throw new UsageError(`${what} "${word}" is not a whole number from ${least} to ${most}`);
 }
 
 /** `7` or `7-9`: the first and the last. */
@@ -19,7 +31,7 @@ export function range(word: string, what: string, least: number, most: number): 
   if (more !== undefined || word.startsWith('-')) {
     throw new UsageError(`${what} "${word}" is neither a number nor a range such as 100-199`);
   }
-  const ends: [number, number] = [whole(first, what, least, most), whole(last, what, least, most)];
+  const ends: [number, number] = [decimal(first, what, least, most), decimal(last, what, least, most)];
   if (ends[1] < ends[0]) throw new UsageError(`${what} "${word}": the second is smaller than the first`);
   return ends;
 }

@@ -17,6 +17,7 @@ const REPEATED_MOST = 100_000;
 /** A configuration needs six. */
 const DEPTH_MOST = 16;
 const MISTAKES_MOST = 20;
+const SENTENCE_MOST = 1000;
 
 export interface Place {
   line: number;
@@ -48,6 +49,7 @@ export class Source {
       lineCounter: this.lines,
       prettyErrors: false,
       uniqueKeys: false,
+      resolveKnownTags: false,
       logLevel: 'error',
     } as const;
     this.read(parseDocument(text, options));
@@ -71,7 +73,7 @@ export class Source {
 
   /** The first of them are enough. */
   complain(at: Place, sentence: string): void {
-    if (this.mistakes.length < MISTAKES_MOST) this.mistakes.push({ ...at, sentence });
+    if (this.mistakes.length < MISTAKES_MOST) this.mistakes.push({ ...at, sentence: printable(sentence) });
   }
 
   private mistakeAt(offset: number, sentence: string): void {
@@ -171,6 +173,12 @@ type Places = Map<string, { key: number; value: number }>;
 interface Pair {
   key: Node | null;
   value: Node | null;
+}
+
+/** Whatever it quotes: one line, and nothing that a terminal obeys. */
+function printable(sentence: string): string {
+  const escaped = (character: string) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  return sentence.slice(0, SENTENCE_MOST).replace(/[\p{Cc}\u2028\u2029]/gu, escaped);
 }
 
 /** The parser's sentences begin with a capital letter, ours go on behind the place. */

@@ -221,6 +221,7 @@ export function complaints<T>(
 
 /** As a sentence has it. */
 function quoted(value: unknown): string | undefined {
+  if (typeof value === 'number') return String(value); // JSON has neither NaN nor infinity
   try {
     return JSON.stringify(value)?.slice(0, 80);
   } catch {

@@ -51,6 +51,7 @@ describe('link add', () => {
     ['vx0 type vxlan id 1 innervlan strip sources any', { innervlan: 'strip' }],
     ['vx0 type vxlan id 1 reserved_bits kernel', { reserved_bits: 'kernel' }],
     ['vx0 type vxlan id 1 reserved_bits 0', { reserved_bits: 'ignore' }],
+    ['vx0 type vxlan id 017 srcport 0x10 020', { id: 15, srcport: [16, 16] }],
   ])('%s', (text, expected) => {
     expect(add(text)).toMatchObject(expected);
   });
@@ -80,6 +81,8 @@ describe('link add', () => {
     ['vx0 type vxlan', 'the VNI is missing: id VNI, from 0 to 16777215'],
     ['vx0 type vlan id 1', 'type "vlan" is not known; it takes vxlan'],
     ['vx0 type vxlan id 16777216', 'id "16777216" is not a whole number from 0 to 16777215'],
+    ['vx0 type vxlan id 08', 'id "08" is not a whole number from 0 to 16777215'],
+    ['vx0 type vxlan id 1e3', 'id "1e3" is not a whole number from 0 to 16777215'],
     ['vx0 type vxlan id 1 remote 10.0.0.400', 'remote "10.0.0.400" is not an IP address'],
     ['vx0 type vxlan id 1 remote 239.1.1.1', 'remote "239.1.1.1" is a group; it must be one host'],
     ['vx0 type vxlan id 1 group 10.0.0.1', 'group "10.0.0.1" is no multicast group'],

@@ -32,6 +32,10 @@ links:
   '007': {id: 43, remotes: *all, ttl: inherit, srcport: [50000, 50010]}
 `;
 
+it('is told of a mistake in a sentence, however long what it quotes', () => {
+  expect(mistakes(`links: {a: *${'x'.repeat(1_000_000)}}`).join().length).toBeLessThan(1100);
+});
+
 it('is told of a mistake once', () => {
   expect(mistakes('links: {vx0: {id: 5').map((line) => line.slice(0, 7))).toEqual(['f:1:20:']);
 });
@@ -73,6 +77,11 @@ describe('a configuration', () => {
     ['links:\n  vx0:\n', 'f:2:7: vx0 is a map with its words, such as {id: 42, remotes: [192.0.2.2]}'],
     ['links:\n  vx0: {up: true}\n', 'f:2:8: id is missing: it is a whole number from 0 to 16777215'],
     ['links:\n  vx0: {id: "1"}\n', 'f:2:13: id "1" is not a whole number from 0 to 16777215'],
+    ['links: {vx0: {id: .nan}}', 'f:1:19: id NaN is not a whole number'],
+    ['links: {vx0: {id: -.inf}}', 'f:1:19: id -Infinity is not a whole number'],
+    ['links: !!binary aGVsbG8=', 'f:1:8: unresolved tag: tag:yaml.org,2002:binary'],
+    ['links: !!set {a, b}', 'f:1:8: unresolved tag: tag:yaml.org,2002:set'],
+    ['links: {vx0: {id: 1, "a\\nb\\e[31m\\u2028": 1}}', 'f:1:22: "a\\u000ab\\u001b[31m\\u2028" is not known'],
     ['links: {vx0: {id: 1, dstport: 0}}', 'f:1:31: dstport 0 is not a whole number from 1 to 65535'],
     [
       'links: {a b: {id: 1}}',
