@@ -3,7 +3,7 @@
  * `-c FILE` they are as the file says, before the daemon is ready and again at each SIGHUP.
  */
 
-import { fstatSync, rmSync, statSync } from 'node:fs';
+import { fstatSync, ftruncateSync, rmSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { EngineArgs } from '../config/shapes.ts';
 import { Dataplane } from '../control/dataplane.ts';
@@ -133,6 +133,7 @@ async function carry(reading: DaemonReading): Promise<number> {
     await held.close();
     throw error;
   });
+  if (isOurs(logPath(path))) ftruncateSync(2); // of those before us
   try {
     takeBackAll();
     if (file !== undefined) await (await configured()).start();
@@ -147,14 +148,14 @@ async function carry(reading: DaemonReading): Promise<number> {
   await held.close();
   await server.close();
   if (failure) log('error', failure);
-  else removeLog(logPath(path));
+  else if (isOurs(logPath(path))) rmSync(logPath(path), { force: true });
   return failure ? 1 : 0;
 }
 
-/** That of a verb which has started us. */
-function removeLog(path: string): void {
-  const file = statSync(path, { throwIfNoEntry: false });
-  if (file && file.ino === fstatSync(2).ino && file.dev === fstatSync(2).dev) rmSync(path, { force: true });
+/** The log that a verb has started us with. */
+function isOurs(log: string): boolean {
+  const file = statSync(log, { throwIfNoEntry: false });
+  return file !== undefined && file.ino === fstatSync(2).ino && file.dev === fstatSync(2).dev;
 }
 
 /** Nobody waits for what a signal asked: it is said in the log. */

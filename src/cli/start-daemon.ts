@@ -1,14 +1,15 @@
 /** Starts the daemon for a verb that found none, and waits until it answers. */
 
 import {
+  appendFileSync,
   closeSync,
-  constants,
   existsSync,
+  fstatSync,
+  futimesSync,
   mkdirSync,
   openSync,
   readFileSync,
   rmSync,
-  writeFileSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -31,6 +32,7 @@ export async function startDaemon(path: string, { within = [], words = [] }: Sta
   const { spawn } = await import('node:child_process'); // costs a millisecond, and is seldom needed
   const log = logPath(path);
   const file = openLog(log);
+  const begin = fstatSync(file).size;
   const [command, ...rest] = [...within, process.execPath, main(), 'daemon', '--socket', path, ...words];
   const daemon = spawn(command, rest, {
     detached: true,
@@ -44,7 +46,7 @@ export async function startDaemon(path: string, { within = [], words = [] }: Sta
     ended = true;
   });
   daemon.once('error', ({ message }) => {
-    writeFileSync(log, `${command} cannot be run: ${message}\n`);
+    appendFileSync(log, `${command} cannot be run: ${message}\n`);
     ended = true;
   });
   for (const until = Date.now() + PATIENCE_MS; Date.now() < until; await pause(BETWEEN_TRIES_MS)) {
@@ -54,18 +56,22 @@ export async function startDaemon(path: string, { within = [], words = [] }: Sta
       return await Client.connect(path);
     } catch (error) {
       if (!(error instanceof NoDaemon)) throw error;
-      if (isLastTry) throw new NoDaemon(`the daemon did not start: ${lastWords(log)}`);
+      if (isLastTry) throw new NoDaemon(`the daemon did not start: ${lastWords(log, begin)}`);
     }
   }
   throw new NoDaemon(`the daemon did not answer at ${path} within ${PATIENCE_MS / 1000} s; see ${log}`);
 }
 
-/** Two that start at once write to the same file, one line after the other. */
+/**
+ * Two that start at once write to the same file, one line after the other, and so does one whose socket was deleted: what
+ * is there is taken out by who comes to have the path (`daemon.ts`).
+ */
 function openLog(path: string): number {
-  const { O_WRONLY, O_CREAT, O_TRUNC, O_APPEND } = constants;
   try {
     mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
-    return openSync(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0o640);
+    const file = openSync(path, 'a', 0o640);
+    futimesSync(file, new Date(), new Date()); // nobody takes it for one that was left behind
+    return file;
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     throw new NoDaemon(`the daemon cannot be started: its log ${path} cannot be written (${code})`);
@@ -77,8 +83,8 @@ function main(): string {
 }
 
 /** The log goes with them, unless the one that has the path already writes there too. */
-function lastWords(log: string): string {
-  const text = existsSync(log) ? readFileSync(log, 'utf8').trim() : '';
+function lastWords(log: string, begin: number): string {
+  const text = existsSync(log) ? readFileSync(log).subarray(begin).toString().trim() : '';
   if (!text.includes('(EADDRINUSE)')) rmSync(log, { force: true });
   return text === '' ? 'it ended without a word' : text.replace(/^vtep: /gm, '');
 }

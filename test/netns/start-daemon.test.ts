@@ -11,6 +11,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   renameSync,
   rmSync,
   statSync,
@@ -129,16 +130,20 @@ describe('the first verb', () => {
   });
 
   it('leaves the log to the one that has the path already', async () => {
-    const [path, elsewhere] = ['had.sock', 'elsewhere.sock'].map((name) => join(folder, name));
+    const [path, elsewhere, log] = ['had.sock', 'elsewhere.sock', 'had.log'].map((name) =>
+      join(folder, name),
+    );
+    writeFileSync(log, 'of one before\n');
     await vtep(a, `--start --socket ${path} link show`);
+    expect(readFileSync(log, 'utf8')).toBe(`vtep: daemon ready at ${path}\n`);
     renameSync(path, elsewhere);
     expect(await why(a, `--start --socket ${path} link show`)).toMatch(
       /^vtep: the daemon did not start: a daemon of .* runs, and .* deleted its socket .* \(EADDRINUSE\)$/m,
     );
-    expect(existsSync(join(folder, 'had.log'))).toBe(true);
+    expect(readFileSync(log, 'utf8')).toContain(' ready at ');
     renameSync(elsewhere, path);
     await vtep(a, `--socket ${path} stop`);
-    await waitFor(() => !existsSync(join(folder, 'had.log')), 'its log to go with it');
+    await waitFor(() => !existsSync(log), 'its log to go with it');
   });
 
   it('of another user, who has no right, is refused with a sentence', async () => {

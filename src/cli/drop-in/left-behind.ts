@@ -70,7 +70,7 @@ async function sweepSocket(path: string): Promise<void> {
   for (const each of [path, logPath(path)]) remove(each);
 }
 
-/** With its log, which a start writes anew before there is another socket. */
+/** With its log, which a start touches before there is another socket. */
 function isOldSocket(path: string): boolean {
   const isSocket = lstatSync(path, { throwIfNoEntry: false })?.isSocket() === true;
   return isSocket && isOld(path) && isOld(logPath(path));
