@@ -9,7 +9,7 @@ import { accessSync, constants, mkdirSync, readdirSync, readlinkSync, rmSync, wr
 import { constants as os } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { environmentOf, runFolder } from '../control/socket-path.ts';
+import { environmentOf, folderOfUser, runFolder } from '../control/socket-path.ts';
 import { shimFolder, sweep } from './drop-in/left-behind.ts';
 import { pathPastShims, shim } from './drop-in/shim.ts';
 import { FormError } from './grammar.ts';
@@ -63,7 +63,8 @@ function makeShims(path: string, run: string): string {
   const folder = shimFolder(run);
   makeFolder(folder);
   for (const tool of TOOLS) {
-    const text = shim({ tool, real: realOf(tool, path), node: process.execPath, main, beside, run });
+    const real = realOf(tool, path);
+    const text = shim({ tool, real, node: process.execPath, main, beside, run, sockets: folderOfUser() });
     writeFileSync(join(folder, tool), text, { mode: 0o755 });
   }
   return folder;

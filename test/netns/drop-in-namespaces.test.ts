@@ -4,13 +4,15 @@
  *
  *   machine [ bash -e ]   blue [ vx0 ]   red [ vx0, its daemon stopped ]
  */
-import { mkdtempSync } from 'node:fs';
+import { once } from 'node:events';
+import { chmodSync, mkdtempSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Machine } from '../support/machine.ts';
 import { Lab } from '../support/netns.ts';
-import { MAIN } from '../support/vtep-process.ts';
+import { commandForAll, MAIN } from '../support/vtep-process.ts';
 
 const EXEC = [process.execPath, MAIN, 'exec', '--'];
 
@@ -49,6 +51,24 @@ describe('vtep exec among several namespaces', () => {
       expect(out).toBe(`${own}\n${others}\n${others}\ndst 192.0.2.9 self permanent\n`);
       const sockets = await machine.run('sh', '-c', 'ls /run/*.sock /run/vtep/*.sock');
       expect(sockets.trim().split('\n')).toEqual(['/run/said.sock', `/run/vtep/${await inode('blue')}.sock`]);
+    });
+
+    it('is the only one that is asked, where an ordinary user has no folder for more', async () => {
+      const folder = lab.folder();
+      let asked = 0;
+      const other = createServer(() => asked++).listen(join(folder, 'other.sock'));
+      await once(other, 'listening');
+      chmodSync(join(folder, 'other.sock'), 0o777);
+      chmodSync(folder, 0o777);
+      await machine.run('ip', 'tuntap', 'add', 't0', 'mode', 'tap');
+      const user = ['setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups'];
+      const env = ['env', '-u', 'XDG_RUNTIME_DIR', `VTEP_SOCKET=${join(folder, 'v.sock')}`];
+      const show = ['exec', '--', 'ip', '-d', '-o', 'link', 'show', 't0'];
+      const words = [...user, ...env, process.execPath, commandForAll(lab), ...show];
+      expect(await machine.run(words[0], ...words.slice(1))).toContain(' t0: ');
+      expect(asked).toBe(0);
+      other.close();
+      await machine.run('ip', 'link', 'del', 't0');
     });
 
     it('is that of the namespace that it is said in', async () => {

@@ -11,7 +11,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { LinkItem, Verb, Verbs } from '../../control/protocol.ts';
 import { Refusal } from '../../control/refusal.ts';
-import { namespaceInode, runFolder, socketPath } from '../../control/socket-path.ts';
+import { folderOfUser, namespaceInode, socketPath } from '../../control/socket-path.ts';
 import { Daemon, type EntryRequest } from './daemon.ts';
 import { type Tap, tapNamed, tapsIn } from './taps.ts';
 
@@ -174,13 +174,13 @@ export class Here {
   }
 }
 
-/** Sockets of daemons, without this one. */
+/** Sockets of daemons, without this one. Where VTEP_SOCKET lies, those beside it may be anybody's. */
 function socketsBut(own: string): string[] {
-  const folder = runFolder();
+  const folder = folderOfUser();
   const said = process.env.VTEP_SOCKET;
-  const files = existsSync(folder) ? readdirSync(folder).filter((file) => file.endsWith('.sock')) : [];
-  const paths = [...(said ? [said] : []), ...files.map((file) => join(folder, file))];
-  return [...new Set(paths)].filter((path) => path !== own);
+  const files = folder && existsSync(folder) ? readdirSync(folder) : [];
+  const ours = files.filter((file) => file.endsWith('.sock')).map((file) => join(folder as string, file));
+  return [...new Set([...(said ? [said] : []), ...ours])].filter((path) => path !== own);
 }
 
 async function memberOf(daemon: Daemon, isOwn: boolean, inode: number): Promise<Member> {

@@ -33,8 +33,10 @@ export interface Shim {
   main: string;
   /** Who stands beside `monitor`. */
   beside: string;
-  /** Where the daemons' sockets are. */
+  /** Where files of ours may be. */
   run: string;
+  /** Where daemons' sockets are, beside that of VTEP_SOCKET. */
+  sockets: string | undefined;
 }
 
 /** Options with a value, each with one dash or two. */
@@ -57,7 +59,7 @@ esac`,
   bridge: `case $1 in -*|f*|vn*|m*) ;; *) case " $* " in *tunnel*) ;; *) real "$@" ;; esac ;; esac`,
 };
 
-export function shim({ tool, real, node, main, beside, run }: Shim): string {
+export function shim({ tool, real, node, main, beside, run, sockets }: Shim): string {
   return `#!/bin/sh
 # ${tool} as \`vtep exec\` has it: lines that may concern links of vtep are asked about, the rest is the real one's.
 real() {
@@ -88,8 +90,7 @@ beside() {
 }
 case " $* " in *' mo'*) monitors "$@" && beside "$@" ;; esac
 ${LOOK[tool]}
-[ -S "$VTEP_SOCKET" ] && ask "$@"
-for socket in ${quoted(run)}/*.sock; do
+for socket in "$VTEP_SOCKET"${sockets === undefined ? '' : ` ${quoted(sockets)}/*.sock`}; do
   [ -S "$socket" ] && ask "$@"
 done
 real "$@"

@@ -232,7 +232,7 @@ describe('the shell that stands before it', () => {
     const real = program('real', '#!/bin/sh\necho "real: $*"; cat');
     const node = program('node', '#!/bin/sh\necho "asked: $*"; cat > /dev/null');
     for (const tool of ['ip', 'bridge'] as const)
-      program(tool, shim({ tool, real, node, main: 'main', beside: 'beside', run }));
+      program(tool, shim({ tool, real, node, main: 'main', beside: 'beside', run, sockets: run }));
   });
   afterAll(() => {
     daemon.close();
