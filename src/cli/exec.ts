@@ -61,24 +61,26 @@ function makeShims(path: string, run: string): string {
     fileURLToPath(new URL(`${name}.js`, import.meta.url)),
   );
   const folder = shimFolder(run);
-  makeFolder(folder);
-  for (const tool of TOOLS) {
-    const real = realOf(tool, path);
-    const text = shim({ tool, real, node: process.execPath, main, beside, run, sockets: folderOfUser() });
-    writeFileSync(join(folder, tool), text, { mode: 0o755 });
+  const { execPath: node } = process;
+  try {
+    makeFolder(folder);
+    for (const tool of TOOLS) {
+      const real = realOf(tool, path);
+      const text = shim({ tool, real, node, main, beside, run, sockets: folderOfUser() });
+      writeFileSync(join(folder, tool), text, { mode: 0o755 });
+    }
+  } catch (error) {
+    rmSync(folder, { recursive: true, force: true });
+    throw new Error(`the folder ${folder} cannot be made (${(error as NodeJS.ErrnoException).code})`);
   }
   return folder;
 }
 
 /** Ours alone: whoever can write there would choose what CMD runs. */
 function makeFolder(folder: string): void {
-  try {
-    rmSync(folder, { recursive: true, force: true }); // of one who had this number before
-    mkdirSync(dirname(folder), { recursive: true, mode: 0o755 });
-    mkdirSync(folder, { mode: 0o755 });
-  } catch (error) {
-    throw new Error(`the folder ${folder} cannot be made (${(error as NodeJS.ErrnoException).code})`);
-  }
+  rmSync(folder, { recursive: true, force: true }); // of one who had this number before
+  mkdirSync(dirname(folder), { recursive: true, mode: 0o755 });
+  mkdirSync(folder, { mode: 0o755 });
 }
 
 /** As a shell would find it; empty: there is none. */

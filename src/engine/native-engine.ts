@@ -76,6 +76,15 @@ export class NativeEngine implements Engine {
   }
 }
 
+/** Node starts no thread in one. */
+function leaveDeletedFolder(): void {
+  try {
+    process.cwd();
+  } catch {
+    process.chdir('/');
+  }
+}
+
 /** A worker as the control thread has it. */
 class Hand {
   readonly ended: Promise<string | undefined>;
@@ -88,6 +97,7 @@ class Hand {
 
   constructor(plan: WorkerPlan, hear: (what: Report) => void) {
     this.wakeFd = plan.wakeFd;
+    leaveDeletedFolder();
     this.worker = new Worker(new URL('./worker.js', import.meta.url), { workerData: plan });
     this.ended = new Promise((resolve) => {
       this.worker.on('message', (what: Report) => {

@@ -156,6 +156,11 @@ for link in json.load(sys.stdin):
       'for i in 1 2 3 4 5; do ip link del vx$i; done',
       'ip link del vx1',
       'ip link show vx1',
+      'ip link add vx7 index 0200 mtu 02400 type vxlan id 017 dstport 010000 ttl 010 srcport 01000 0x400',
+      'ip -d link show vx7 | grep -o "^[0-9]*\\|mtu [0-9]*\\|vxlan id.*noudp6zerocsumrx"',
+      'bridge fdb append 02:00:00:00:00:01 dev vx7 dst 192.0.2.2 port 010 vni 010 && bridge fdb show dev vx7',
+      'ip link del vx7',
+      'ip link add vx7 type vxlan id 08',
     ));
 
   it('makes a link with the number that is asked for', () =>
@@ -485,6 +490,13 @@ for link in json.load(sys.stdin):
   it('hands on what a shell has opened, and its own descriptors to nobody', async () => {
     const shell = `${EXEC.join(' ')} sh -c 'cat <&3; cat <&7; ls /proc/self/fd | grep -x . | tr "\\n" " "' 3<<<three 7<<<seven`;
     expect(await ours.run('bash', '-c', shell)).toBe('three\nseven\n0 1 2 3 4 7 ');
+  });
+
+  it('says where the disk is full, and leaves nothing there', async () => {
+    const full = `mount -t tmpfs -o size=4k none /run && head -c 4096 /dev/zero >/run/fill
+      mkdir /run/vtep && VTEP_SOCKET=/run/vtep/sock ${EXEC.join(' ')} true 2>&1; ls /run/vtep`;
+    const said = await ours.run('unshare', '-m', 'sh', '-c', full);
+    expect(said).toMatch(/^vtep: the folder \/run\/vtep\/exec-\S+ cannot be made \(ENOSPC\)\n$/);
   });
 
   it('lets go of a link whose TAP was read whole, and is deleted past it', async () => {

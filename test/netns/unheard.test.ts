@@ -1,6 +1,6 @@
 /**
  * What carries traffic goes on when nothing that it says can be written: the disk of its log is full, or whoever read it
- * has gone. And SIGUSR2 ends it at no time.
+ * has gone, and the folder where it was begun as well. And SIGUSR2 ends it at no time.
  *
  *   a [ vtep >/dev/full 2>/dev/full ]
  */
@@ -33,7 +33,7 @@ describe('unheard', () => {
   afterAll(() => lab.close());
 
   async function start(carrier: keyof typeof CARRIERS, way: string): Promise<ChildProcess> {
-    const line = `exec "${process.execPath}" "${MAIN}" ${CARRIERS[carrier]} --socket ${socket} ${way}`;
+    const line = `cd "$(mktemp -d)" && rmdir "$PWD" && exec "${process.execPath}" "${MAIN}" ${CARRIERS[carrier]} --socket ${socket} ${way}`;
     const child = host.spawn('bash', '-c', line);
     await waitFor(
       () =>
