@@ -135,6 +135,21 @@ static void write_frame(struct writer *w, const uint8_t *bytes, size_t length, c
   if (error) fail(w, target, error);
 }
 
+/* A superframe where none is wanted: frame by frame, as over a wire. */
+static void write_cut(struct writer *w, const uint8_t *bytes, size_t length, const struct virtio_net_hdr *vnet, int32_t target) {
+  static const struct virtio_net_hdr none;
+  uint8_t headers[HEADERS_MOST];
+  struct cut cut;
+  int error = plan_cut(bytes, length, vnet, &cut) ? 0 : EPROTO;
+  for (int i = 0; !error && i < cut.count; i++) {
+    int payload_length;
+    const uint8_t *payload = make_segment(&cut, i, headers, &payload_length);
+    struct iovec parts[3] = {{0}, {headers, (size_t)cut.frame.payload}, {(void *)payload, (size_t)payload_length}};
+    error = write_parts(w->fd, &none, parts, 3);
+  }
+  if (error) fail(w, target, error);
+}
+
 static void write_run(struct writer *w, struct run *r) {
   struct virtio_net_hdr vnet = {0};
   if (r->count == 1) {
@@ -188,7 +203,10 @@ static void put_frame(struct writer *w, const uint8_t *bytes, size_t length, int
   if (state == CHECKSUM_UNFINISHED) {
     length = (size_t)f.end; /* the kernel would sum up a padding, and make it payload of the last segment */
     w->stats[STAT_UNFINISHED]++;
-    if (describe_unfinished(&f, size ? size : w->mtu - (f.payload - f.ip), &vnet)) w->stats[STAT_SUPERFRAMES]++;
+    if (describe_unfinished(&f, size ? size : w->mtu - (f.payload - f.ip), &vnet)) {
+      if (!merge) return write_cut(w, bytes, length, &vnet, target);
+      w->stats[STAT_SUPERFRAMES]++;
+    }
   }
   write_frame(w, bytes, length, &vnet, target);
 }
