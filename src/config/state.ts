@@ -71,12 +71,15 @@ export function entryKey({ mac, src_vni }: FdbArgs): string {
   return src_vni === undefined ? mac : `${mac} src_vni ${src_vni}`;
 }
 
-/** VNI by VNI, as ranges may be cut otherwise. */
+/** VNI by VNI, as ranges may be cut otherwise; two that mean the same look the same. */
 export function eachVni(entries: readonly VniArgs[]): VniArgs[] {
-  return entries.flatMap(({ vni: [first, last], vlan, ...said }) =>
+  return entries.flatMap(({ dev, vni: [first, last], group, remote, vlan }) =>
     Array.from({ length: last - first + 1 }, (_, at): VniArgs => {
-      const one: [number, number] = [first + at, first + at];
-      return { ...said, vni: one, ...(vlan !== undefined && { vlan: vlan + at }) };
+      const one: VniArgs = { dev, vni: [first + at, first + at] };
+      if (group !== undefined) one.group = plainIp(group);
+      if (remote !== undefined) one.remote = plainIp(remote);
+      if (vlan !== undefined) one.vlan = vlan + at;
+      return one;
     }),
   );
 }

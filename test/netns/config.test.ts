@@ -199,6 +199,10 @@ describe('a daemon with a file', () => {
     await daemon.verb('reload');
     const ten = await vnis();
     expect(ten.join(' ')).toContain('10-19');
+    const said = daemon.stderr.length;
+    daemon.child.kill('SIGHUP');
+    await waitFor(() => daemon.stderr.slice(said).includes('is in force'), 'the same file to be in force');
+    expect(daemon.stderr.slice(said)).toContain('nothing has changed');
     await daemon.verb(`reload ${other(await daemon.verb('config show'))}`);
     expect(await vnis()).toEqual(ten);
     const entry = '    fdb: [{mac: 02:00:00:00:00:05, dst: 192.0.2.3, src_vni: 12}]\n';
