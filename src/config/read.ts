@@ -111,7 +111,7 @@ class Reader {
     }
     const { fdb, neigh, vnis, ...said } = link;
     const needed = said.external === true ? [] : (['id'] as const);
-    const isSound = this.check(said, CONFIGURED_LINK, needed, link);
+    const isSound = this.check(link, CONFIGURED_LINK, needed, link);
     const entries = this.list<FdbArgs>(link, 'fdb', CONFIGURED_FDB, ['mac', 'dst'], name);
     const neighbors = this.list<NeighArgs>(link, 'neigh', CONFIGURED_NEIGH, ['ip', 'mac'], name);
     const args = { name, ...said } as LinkArgs;

@@ -10,6 +10,7 @@ import {
   LINK_SHAPES,
   NEIGH_SHAPES,
   oneOf,
+  type Shape,
   type Shapes,
   schemaOf,
   text,
@@ -55,26 +56,30 @@ const { dev: __, ...NEIGH } = NEIGH_SHAPES;
 const { dev: ___, ...VNI } = VNI_SHAPES;
 
 export const NAME_SHAPE = NAME;
-/** Port 0 is a word of `ip`, for its default. */
-export const CONFIGURED_LINK: Shapes<Omit<LinkArgs, 'name' | 'index'>> = {
-  ...LINK,
-  dstport: whole(1, 65_535),
-};
 export const CONFIGURED_FDB: Shapes<Omit<FdbArgs, 'dev'>> = FDB;
 export const CONFIGURED_NEIGH: Shapes<Omit<NeighArgs, 'dev'>> = NEIGH;
 export const CONFIGURED_VNI: Shapes<Omit<VniArgs, 'dev'>> = VNI;
 
+export const CONFIGURED_LINK: Shapes<
+  Omit<LinkArgs, 'name' | 'index'> & Record<'fdb' | 'neigh' | 'vnis', unknown>
+> = {
+  ...LINK,
+  dstport: whole(1, 65_535), // 0 is a word of `ip`, for its default
+  fdb: mapsOf(FDB, ['mac', 'dst']),
+  neigh: mapsOf(NEIGH, ['ip', 'mac']),
+  vnis: mapsOf(VNI, ['vni']),
+};
+
+/** Maps that are read one by one. */
+function mapsOf<T>(shapes: Shapes<T>, needed: readonly (keyof T & string)[]): Shape {
+  const schema = { type: 'array', items: schemaOf(shapes, needed) };
+  return { accepts: () => true, is: 'a list of maps', schema };
+}
+
 /** For editors: JSON Schema, draft 7. */
 export function configSchema(): object {
-  const listOf = (items: object) => ({ type: 'array', items });
-  const link = schemaOf(CONFIGURED_LINK, []) as { properties: object };
-  const properties = {
-    ...link.properties,
-    fdb: listOf(schemaOf(CONFIGURED_FDB, ['mac', 'dst'])),
-    neigh: listOf(schemaOf(CONFIGURED_NEIGH, ['ip', 'mac'])),
-    vnis: listOf(schemaOf(CONFIGURED_VNI, ['vni'])),
-  };
-  const links = { type: 'object', propertyNames: NAME.schema, additionalProperties: { ...link, properties } };
+  const link = schemaOf(CONFIGURED_LINK, []);
+  const links = { type: 'object', propertyNames: NAME.schema, additionalProperties: link };
   return {
     $schema: 'http://json-schema.org/draft-07/schema#',
     title: 'A configuration of vtep daemon',

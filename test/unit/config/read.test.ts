@@ -75,6 +75,7 @@ describe('a configuration', () => {
     ['lonks: {}\n', 'f:1:1: "lonks" is not known; there are links, engine, log'],
     ['links: [1]\n', 'f:1:8: links is a map by name: `links: {vx0: {id: 42}}`'],
     ['links:\n  vx0:\n', 'f:2:7: vx0 is a map with its words, such as {id: 42, remotes: [192.0.2.2]}'],
+    ['links: {a: {id: 1, colour: red}}', 'addresses, up, fdb, neigh, vnis'],
     ['links:\n  vx0: {up: true}\n', 'f:2:8: id is missing: it is a whole number from 0 to 16777215'],
     ['links:\n  vx0: {id: "1"}\n', 'f:2:13: id "1" is not a whole number from 0 to 16777215'],
     ['links: {vx0: {id: .nan}}', 'f:1:19: id NaN is not a whole number'],
