@@ -31,23 +31,28 @@ export class Daemon {
   /** Resolves when it is to end: `stop` was said. */
   readonly stopped: Promise<undefined>;
   private readonly plane: Dataplane;
+  private readonly untilEmpty: boolean;
   private stop: () => void = () => {};
   private readonly closed: Promise<void>;
   /** Says that all is gone, to who asked for it. */
   end: () => void = () => {};
 
-  /** `untilEmpty`: it ends soon after its last link. */
+  /** `untilEmpty`: it ends soon after its last link, or after who has started it and made none. */
   constructor(plane: Dataplane, untilEmpty: boolean) {
     this.plane = plane;
-    const emptied = () =>
-      untilEmpty && setTimeout(() => this.links.isEmpty && this.stop(), LINGER_MS).unref();
-    this.links = new Links(plane, this.monitors, emptied);
+    this.untilEmpty = untilEmpty;
+    this.links = new Links(plane, this.monitors, () => this.endIfEmpty());
     this.stopped = new Promise((resolve) => {
       this.stop = () => resolve(undefined);
     });
     this.closed = new Promise((resolve) => {
       this.end = resolve;
     });
+  }
+
+  /** Soon, as the next link may be on its way. */
+  endIfEmpty(): void {
+    if (this.untilEmpty) setTimeout(() => this.links.isEmpty && this.stop(), LINGER_MS).unref();
   }
 
   /** For the control socket: carries a verb out. */

@@ -18,7 +18,13 @@ export interface ControlServer {
   close(): Promise<void>;
 }
 
-export async function serve(path: string, version: string, dispatch: Dispatch): Promise<ControlServer> {
+/** `unheard` is told that nobody is connected any more. */
+export async function serve(
+  path: string,
+  version: string,
+  dispatch: Dispatch,
+  unheard = () => {},
+): Promise<ControlServer> {
   const guard = await claim(path);
   const conversations = new Set<Conversation>();
   const server = net.createServer({ allowHalfOpen: true }, (socket) => {
@@ -26,7 +32,10 @@ export async function serve(path: string, version: string, dispatch: Dispatch): 
     if (!isWelcome(socket, path)) return refuse(socket);
     const conversation = new Conversation(socket, dispatch);
     conversations.add(conversation);
-    socket.on('close', () => conversations.delete(conversation));
+    socket.on('close', () => {
+      conversations.delete(conversation);
+      if (conversations.size === 0) unheard();
+    });
     conversation.begin(version);
   });
   try {

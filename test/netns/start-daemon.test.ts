@@ -80,6 +80,14 @@ describe('the first verb', () => {
     }
   });
 
+  it('ends when the link that it was started for could not be made', async () => {
+    const d = lab.host('d');
+    d.ip('link add kernel type vxlan id 1 dstport 4789', 'link set kernel up');
+    expect(await why(d, 'exec -- ip link add vx1 type vxlan id 2 dstport 4789')).toContain('EADDRINUSE');
+    expect(existsSync(socketOf(d))).toBe(true);
+    await waitFor(() => !existsSync(socketOf(d)), 'the daemon to end');
+  });
+
   it('has no place for a user without a folder, unless VTEP_SOCKET names one', async () => {
     const main = commandForAll(lab);
     const asUser = (words: string, ...env: string[]) =>
