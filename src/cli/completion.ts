@@ -36,7 +36,8 @@ complete -c vtep -f -a '(__vtep)'
 export async function completion([shell = '', ...words]: string[]): Promise<number> {
   const script = Object.hasOwn(SCRIPTS, shell) ? SCRIPTS[shell] : undefined;
   if (shell !== 'words' && script === undefined) {
-    throw new FormError(`the shell "${shell}" is not known`, 'vtep completion bash|zsh|fish');
+    const wrong = shell === '' ? 'the shell is missing' : `the shell "${shell}" is not known`;
+    throw new FormError(wrong, 'vtep completion bash|zsh|fish');
   }
   const text = script ?? (await candidates(words)).map((word) => `${word}\n`).join('');
   process.stdout.write(text);
@@ -60,8 +61,7 @@ async function following(before: readonly string[], begun: string): Promise<stri
   }
   const [first, ...rest] = before.slice(at);
   if (first === undefined) {
-    const names = [...Object.keys(OBJECTS), ...Object.keys(COMMANDS)].map((name) => name.split('|')[0]);
-    return begun.startsWith('-') ? optionWords() : names;
+    return begun.startsWith('-') ? optionWords() : verbs();
   }
   const object = await loadObject(first);
   if (!object) return followingCommand(first, rest);
@@ -69,16 +69,24 @@ async function following(before: readonly string[], begun: string): Promise<stri
     return Object.keys(object.verbs).map((name) => name.split('|')[0]);
   }
   const { command, words } = findVerb(object.name, object.verbs, rest);
-  return followingWord(command.grammar?.words ?? {}, words);
+  const named = words.length === 0 && /^\[?NAME\b/.test(command.form) ? devices() : [];
+  return [...followingWord(command.grammar?.words ?? {}, words), ...named];
 }
 
 async function followingCommand(command: string, words: readonly string[]): Promise<string[]> {
-  if (command === 'run') return followingWord((await import('./run-words.ts')).RUN_WORDS, words);
+  if (command === 'run') {
+    const { RUN_WORDS } = await import('./run-words.ts');
+    return [...followingWord(RUN_WORDS, words), ...(words.length === 0 ? devices() : [])];
+  }
   if (command === 'daemon') return followingWord((await import('./daemon.ts')).DAEMON_WORDS, words);
   if (command === 'flannel') return followingFlannel(words);
   if (command === 'completion') return Object.keys(SCRIPTS);
   if (command === 'config') return ['show', 'schema'];
-  return command === 'help' ? Object.keys(OBJECTS).map((name) => name.split('|')[0]) : [];
+  return command === 'help' && words.length === 0 ? verbs() : [];
+}
+
+function verbs(): string[] {
+  return [...Object.keys(OBJECTS), ...Object.keys(COMMANDS)].map((name) => name.split('|')[0]);
 }
 
 /** Its options are spelled with two dashes; a value of one is completed as anywhere. */
@@ -110,8 +118,9 @@ function followingWord(table: Words<never>, before: readonly string[]): string[]
     else owed = (spellings.get(word) ?? '').split(' ').filter((part) => part !== '');
   }
   if (owed.length > 0) return valuesOf(owed[0]);
-  const shown = Object.entries(table).filter(([names, word]) => !word.hidden || names.startsWith('no'));
-  return [...shown.map(([names]) => names.split('|')[0]), ...(before.length === 0 ? devices() : [])];
+  const isShown = (name: string) => Object.hasOwn(table, name) && !table[name].hidden;
+  const shown = Object.keys(table).filter((names) => isShown(names) || isShown(names.replace(/^no/, '')));
+  return shown.map((names) => names.split('|')[0]);
 }
 
 /** Words in small letters are words; the others say of what sort the value is. */

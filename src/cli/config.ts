@@ -30,10 +30,8 @@ export async function config(words: readonly string[], options: CliOptions): Pro
     process.stdout.write(`${JSON.stringify(configSchema(), null, 2)}\n`);
     return 0;
   }
-  throw new FormError(
-    `"${words.join(' ')}" is not known; there is show, schema`,
-    'vtep config { show | schema }',
-  );
+  const wrong = verb === '' ? 'a word is missing' : `"${words.join(' ')}" is not known`;
+  throw new FormError(`${wrong}; there is show, schema`, 'vtep config { show | schema }');
 }
 
 /** Without a file the daemon reads its own again; another is read here, with the rights of who asks. */

@@ -6,7 +6,7 @@
 /** A user's mistake: shown as a sentence, with the form. */
 export class UsageError extends Error {}
 
-/** Words that are right, but vtep cannot do it. */
+/** Words that are right, but vtep cannot do it: no form would help. */
 export class RefusedWord extends UsageError {}
 
 /** With the form of the verb whose words they were. */

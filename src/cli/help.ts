@@ -1,5 +1,6 @@
 /** `vtep help`, `vtep fdb help`, `vtep link add help`: the forms, from the tables that words are read by. */
 
+import { COMMANDS } from './commands.ts';
 import { FormError, wrapped } from './grammar.ts';
 import { findVerb, formOf, loadObject } from './objects.ts';
 
@@ -7,9 +8,9 @@ const OVERVIEW = `A userspace VXLAN data plane over TAP; its words are those of 
 
   vtep run NAME id VNI ...                one link in the foreground
   vtep daemon [-c FILE]                   many, behind a control socket, or as a file says
-  vtep check [FILE]                       what is wrong with such a file, and where
+  vtep check [FILE]                       what is wrong with a daemon's file, and where
   vtep reload [FILE]                      the daemon's file again, or another: all of it or nothing
-  vtep config show|schema                 what runs as such a file; its JSON schema, for editors
+  vtep config show|schema                 what runs as a file; the JSON schema of such files, for editors
   vtep flannel [init|status|leave] ...    a node of a flannel network, whose nodes find each other in etcd
   vtep exec -- CMD...                     CMD, with \`ip\` and \`bridge\` taken over where links of vtep are meant
   vtep link  add|set|delete|show ...      links, as \`ip link ... type vxlan\`
@@ -45,7 +46,7 @@ export async function helpText([first, ...words]: string[]): Promise<string> {
   if (first === 'flannel') return (await import('./flannel-help.ts')).flannelHelp(words[0]);
   if (first === 'daemon') return `${wrapped((await import('./daemon.ts')).DAEMON_FORM)}\n`;
   const object = await loadObject(first);
-  if (!object) return OVERVIEW;
+  if (!object) return Object.hasOwn(COMMANDS, first) ? linesAbout(first) : OVERVIEW;
   const verbs =
     words.length > 0 ? words.slice(0, 1) : Object.keys(object.verbs).map((name) => name.split('|')[0]);
   try {
@@ -54,4 +55,10 @@ export async function helpText([first, ...words]: string[]): Promise<string> {
     if (!(error instanceof FormError)) throw error;
     return `${error.form}\n`;
   }
+}
+
+/** Of the overview. */
+function linesAbout(command: string): string {
+  const lines = OVERVIEW.split('\n').filter((line) => `${line} `.startsWith(`  vtep ${command} `));
+  return lines.map((line) => `${line.trim()}\n`).join('');
 }

@@ -17,8 +17,9 @@ const HELP_WORD = /^(help|--help|-h|-help)$/;
 
 async function main(given: readonly string[]): Promise<number> {
   const { options, rest } = parseOptions(given);
-  // another program's words are no matter of ours
+  // another program's words are no matter of ours, and words to be completed are not spoken yet
   if (rest[0] === 'exec' && rest.includes('--')) return COMMANDS.exec(rest.slice(1), options);
+  if (rest[0] === 'completion' && rest[1] === 'words') return COMMANDS.completion(rest.slice(1), options);
   if (options.version || rest.includes('--version')) {
     process.stdout.write(`vtep ${version()}\n`);
     return 0;

@@ -1,6 +1,6 @@
 /** What there is to speak of; each with its verbs in a file of its own, that only those load who need it. */
 
-import { FormError, UsageError } from './grammar.ts';
+import { FormError, RefusedWord, UsageError } from './grammar.ts';
 import type { Command, Commands, Plan } from './plan.ts';
 import type { Show } from './printer.ts';
 
@@ -73,7 +73,7 @@ export function planOf(found: Found, show: Show): Plan {
   try {
     return found.command.plan(found.words, show);
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
+    if (!(error instanceof UsageError) || error instanceof RefusedWord) throw error;
     throw new FormError(error.message, formOf(found));
   }
 }

@@ -11,7 +11,7 @@ import {
   checkDgram,
   defaultCarrying,
 } from './carrying-words.ts';
-import { Grammar, UsageError, type Words } from './grammar.ts';
+import { Grammar, RefusedWord, UsageError, type Words } from './grammar.ts';
 import { checkName, checkNew, LINK_WORDS, takeName } from './link-words.ts';
 import { newDevice } from './values.ts';
 import type { LinkReading } from './vxlan-words.ts';
@@ -37,8 +37,18 @@ const SOCKET: Words<{ socket?: string }> = {
   },
 };
 
-export const RUN_WORDS: Words<RunReading> = { ...LINK_WORDS, ...CARRYING_WORDS, ...SOCKET };
+const { external, vnifilter, ...OF_ONE_VNI } = LINK_WORDS;
+
+export const RUN_WORDS: Words<RunReading> = {
+  ...OF_ONE_VNI,
+  external: { ...external, hidden: true },
+  vnifilter: { ...vnifilter, hidden: true },
+  ...CARRYING_WORDS,
+  ...SOCKET,
+};
 const GRAMMAR = new Grammar(RUN_WORDS);
+
+const ONE_VNI = '`vtep run` carries one VNI; a trunk is made by `vtep --start link add`';
 
 export const RUN_FORM = `vtep run NAME ${GRAMMAR.form('id')}`;
 
@@ -55,7 +65,7 @@ export function parseRun(words: readonly string[]): RunOptions {
   checkName(args);
   newDevice(args.name, 'NAME');
   checkNew(args);
-  checkDone(args);
+  if (args.external) throw new RefusedWord(`"external" is refused: ${ONE_VNI}`);
   const linkLocal = args.remotes?.find(isLinkLocal);
   if (linkLocal && carrying.transport === 'dgram') {
     throw new UsageError(`remote "${linkLocal}" is link-local: it needs dev, and --transport native`);
@@ -65,11 +75,4 @@ export function parseRun(words: readonly string[]): RunOptions {
     throw new UsageError('--socket needs --transport native');
   }
   return { ...linkOptions(args), ...carrying, args, socket };
-}
-
-/** What `run` understands and does not carry out. */
-function checkDone(args: LinkArgs): void {
-  const asked: [string, boolean][] = [['external', args.external === true]];
-  const [word] = asked.find(([, isAsked]) => isAsked) ?? [];
-  if (word) throw new UsageError(`"${word}" is a word of a link that \`vtep run\` does not carry out`);
 }

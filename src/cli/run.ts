@@ -3,7 +3,7 @@
 import type { Link } from '../control/link.ts';
 import { type Log, logTo } from '../control/log.ts';
 import { type OpenLink, openLink } from '../control/open-link.ts';
-import { FormError } from './grammar.ts';
+import { FormError, RefusedWord, UsageError } from './grammar.ts';
 import { parseRun, RUN_FORM, type RunOptions } from './run-words.ts';
 import { describe } from './show.ts';
 import { version } from './version.ts';
@@ -13,7 +13,8 @@ export async function run(words: string[]): Promise<number> {
   try {
     return await carry(words);
   } catch (error) {
-    throw new FormError((error as Error).message, RUN_FORM);
+    if (!(error instanceof UsageError) || error instanceof RefusedWord) throw error;
+    throw new FormError(error.message, RUN_FORM);
   }
 }
 

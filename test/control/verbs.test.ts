@@ -349,6 +349,8 @@ describe('help', () => {
     ['vni help', 0, /^vtep vni add vni VNI\[-VNI\] /],
     ['daemon --help', 0, /^vtep daemon \[-c FILE\] \[--socket PATH\] /],
     ['run --help', 0, /^vtep run NAME id VNI /],
+    ['exec --help', 0, /^vtep exec -- CMD\.\.\. .*\n$/],
+    ['reload help', 0, /^vtep reload \[FILE\] .*\n$/],
     ['-V', 0, /^vtep \d+\.\d+\.\d+\n$/],
   ])('%s', async (words, code, text) => {
     await daemonOf({});

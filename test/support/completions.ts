@@ -28,5 +28,16 @@ export const COMPLETIONS: [string[], string[]][] = [
     ['completion', ''],
     ['bash', 'zsh', 'fish'],
   ],
+  [
+    ['help', ''],
+    [
+      ...['link', 'fdb', 'neigh', 'vni', 'monitor', 'daemon', 'stop', 'check', 'config', 'reload', 'run'],
+      ...['flannel', 'exec', 'completion', 'help'],
+    ],
+  ],
+  [['link', 'help', ''], []],
+  [['link', 'add', 'vx0', 'nor'], ['norsc']],
+  [['link', 'set', 'dev', 'l'], ['lo']],
+  [['monitor', 'l'], ['link']],
   [['bogus', ''], []],
 ];

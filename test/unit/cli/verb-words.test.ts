@@ -1,7 +1,7 @@
 /** The words of fdb, neigh, vni, monitor, of options and verbs: what is asked of the daemon, and what is refused. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { FormError } from '../../../src/cli/grammar.ts';
+import { FormError, RefusedWord } from '../../../src/cli/grammar.ts';
 import { findVerb, loadObject, planOf } from '../../../src/cli/objects.ts';
 import { parseOptions } from '../../../src/cli/options.ts';
 import { fdbText } from '../../../src/cli/print-fdb.ts';
@@ -146,8 +146,9 @@ describe('a command line', () => {
     ['monitor route', 'the word "route" is not known; there is link, fdb, neigh, miss, all'],
   ])('%s: %s', async (text, sentence) => {
     const error = await asked(text).catch((each) => each);
-    expect(error).toBeInstanceOf(FormError);
     expect(error.message).toContain(sentence);
+    if (error instanceof RefusedWord) return; // the form would not help
+    expect(error).toBeInstanceOf(FormError);
     expect(error.form).toMatch(new RegExp(`^vtep ${text.split(' ')[0]} `));
   });
 });
