@@ -74,9 +74,15 @@ function cannotOpen(name: string, code: string): Error {
   if (code === 'EACCES')
     return new Error('/dev/net/tun may not be opened (EACCES): `chmod 0666 /dev/net/tun` allows it');
   if (code === 'ENOENT')
-    return new Error('/dev/net/tun is missing (ENOENT): load the tun module, `modprobe tun`');
+    return new Error(
+      '/dev/net/tun is missing (ENOENT): `modprobe tun` loads it, `--device /dev/net/tun` gives it to a container',
+    );
+  const user = process.getuid?.();
   const hints: Record<string, string> = {
-    EPERM: `this user may not open the TAP; root prepares one by \`ip tuntap add dev ${name} mode tap user ${process.getuid?.()}\``,
+    EPERM:
+      user === 0
+        ? 'the capability NET_ADMIN is missing; `--cap-add NET_ADMIN` gives it to a container'
+        : `this user may not open the TAP; root prepares one by \`ip tuntap add dev ${name} mode tap user ${user}\``,
     EBUSY: 'another process holds it',
     EINVAL: 'an interface of this name is there, and it is no TAP',
   };

@@ -1,6 +1,6 @@
 /** Where the daemon of a network namespace listens: one path for each, so that none has to be named. */
 
-import { statSync } from 'node:fs';
+import { accessSync, constants, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
 /** Of a network namespace that `ip netns` made, or of this process's own; in that of VTEP_SOCKET what it says. */
@@ -53,8 +53,23 @@ function socketFolder(): string {
   );
 }
 
-/** Root's, or the user's own: nothing else is there. */
+const OF_ROOT = '/run/vtep';
+
+/** Root's, or the user's own: nothing else is there. Who is root by `unshare -r` alone has the user's. */
 export function folderOfUser(): string | undefined {
-  if (process.getuid?.() === 0) return '/run/vtep';
-  return process.env.XDG_RUNTIME_DIR ? join(process.env.XDG_RUNTIME_DIR, 'vtep') : undefined;
+  const { XDG_RUNTIME_DIR } = process.env;
+  const own = XDG_RUNTIME_DIR ? join(XDG_RUNTIME_DIR, 'vtep') : undefined;
+  return process.getuid?.() === 0 && (own === undefined || mayWrite(OF_ROOT)) ? OF_ROOT : own;
+}
+
+/** One that is not there yet is made where it is to be. */
+function mayWrite(folder: string): boolean {
+  try {
+    accessSync(folder, constants.W_OK);
+    return true;
+  } catch (error) {
+    return (
+      (error as NodeJS.ErrnoException).code === 'ENOENT' && (folder === '/' || mayWrite(dirname(folder)))
+    );
+  }
 }

@@ -1,7 +1,7 @@
 /** Configuration errors: a sentence with the value and what would be right, exit code 2, and nothing left behind. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Host, Lab } from '../support/netns.ts';
-import { failing, TRANSPORTS } from '../support/vtep-process.ts';
+import { failing, MAIN, TRANSPORTS } from '../support/vtep-process.ts';
 
 const MISTAKES: [words: string, sentence: RegExp][] = [
   ['', /NAME is missing/],
@@ -64,6 +64,19 @@ describe('a mistake', () => {
     expect(code).toBe(2);
     expect(await a.run('ip', 'link')).not.toContain('vx0');
     expect(await a.run('ss', '-Hlun')).toBe('');
+  });
+
+  it.each([
+    [
+      'setpriv --bounding-set -net_admin',
+      /\(EPERM\): the capability NET_ADMIN is missing; `--cap-add NET_ADMIN`/,
+    ],
+    ['unshare -m sh -c', /\/dev\/net\/tun is missing \(ENOENT\): .* `--device \/dev\/net\/tun`/],
+  ])('of a container, which root is told: %s', async (wrapper, sentence) => {
+    const run = [process.execPath, MAIN, 'run', 'vx0', 'id', '42'];
+    const command = wrapper.endsWith('-c') ? [`mount -t tmpfs none /dev/net && ${run.join(' ')}`] : run;
+    const [first, ...words] = [...wrapper.split(' '), ...command];
+    await expect(a.run(first, ...words)).rejects.toThrow(sentence);
   });
 
   it.each(TRANSPORTS)('two who want one port, --transport %s', async (transport) => {

@@ -115,6 +115,21 @@ describe('the first verb', () => {
     await expect(asUser('exec -- true', named)).rejects.toThrow(/ cannot be made \(EACCES\)/);
   });
 
+  it('has the folder of the user for one who is root in a namespace of his own', async () => {
+    const main = commandForAll(lab);
+    const own = lab.folder();
+    chownSync(own, 65534, 65534);
+    const asRoot = (words: string) =>
+      a.run(
+        ...['setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups', 'unshare', '-r'],
+        ...['env', `XDG_RUNTIME_DIR=${own}`, process.execPath, main, ...words.split(' ')],
+      );
+    await asRoot('--start link show');
+    expect(readdirSync(join(own, 'vtep')).some((name) => name.endsWith('.sock'))).toBe(true);
+    expect(await asRoot('exec -- ip -o link show lo')).toMatch(/^1: lo: /);
+    await asRoot('stop');
+  });
+
   it('takes no empty path, nor an empty name', async () => {
     expect(await why(a, '-socket  link show')).toMatch(/^vtep: -socket "" is empty/);
     expect(await why(a, '-n  link show')).toMatch(/^vtep: -n "" is empty/);
