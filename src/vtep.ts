@@ -2,7 +2,9 @@
 
 import { ALL_ZERO } from './control/fdb.ts';
 import { DEFAULT_SETTINGS, Link, type LinkSettings } from './control/link.ts';
+import { ENGINE_RANGES } from './control/link-options.ts';
 import { Links } from './control/links.ts';
+import { checked, OWN_MAC, VNI, whole } from './control/shapes.ts';
 import { monotonicSeconds } from './engine/engine.ts';
 import { EventedEngine } from './engine/evented-engine.ts';
 import type { Port, UnderlayPort } from './io/port.ts';
@@ -30,6 +32,18 @@ export interface VtepOptions extends Partial<LinkSettings> {
 
 const INDEX = 1;
 
+const COUNT = whole(0, 2 ** 31 - 1);
+
+/** Of the options, what may be of the right type and wrong nevertheless. */
+const VALUES = {
+  vni: VNI,
+  port: whole(1, 65_535),
+  ageing: COUNT,
+  maxAddresses: COUNT,
+  fdbSize: whole(...ENGINE_RANGES.fdbSize),
+  mac: OWN_MAC,
+};
+
 export class Vtep extends Link {
   private readonly links: Links;
   private readonly engine: EventedEngine;
@@ -37,6 +51,7 @@ export class Vtep extends Link {
 
   constructor(options: VtepOptions) {
     const { tap, udp, remotes = [], local = [], clock = monotonicSeconds } = options;
+    checkValues(options);
     const settings = { ...DEFAULT_SETTINGS, ...options };
     const ipv6 = [...remotes, ...local].some((address) => address.includes(':'));
     const tables = new Tables(
@@ -81,4 +96,9 @@ export class Vtep extends Link {
     await this.engine.stop();
     for (const port of this.ports) port.close();
   }
+}
+
+function checkValues(options: VtepOptions): void {
+  const said = Object.entries(options).filter(([key, value]) => key in VALUES && value !== undefined);
+  checked(Object.fromEntries(said), VALUES, ['vni']);
 }

@@ -99,11 +99,11 @@ const HOST = text('an IP address of one host, such as 192.0.2.1 or 2001:db8::1',
 const REMOTE = text(HOST.is, zoned(isHost));
 const GROUP = text('the IP address of a multicast group, such as 239.1.1.1 or ff05::100', isGroup);
 const MAC = text('a MAC address, such as 02:00:00:00:00:01', (value) => parseMac(value) !== undefined);
-const OWN_MAC = text('a MAC address of one host, such as 02:00:00:00:00:01', (value) => {
+export const OWN_MAC = text('a MAC address of one host, such as 02:00:00:00:00:01', (value) => {
   const mac = parseMac(value);
   return mac !== undefined && (mac.high & 0x100) === 0 && (mac.high !== 0 || mac.low !== 0);
 });
-const VNI = whole(0, MAX_VNI);
+export const VNI = whole(0, MAX_VNI);
 const PORT = whole(0, 65_535);
 const MOST = 2 ** 31 - 1;
 const PREFIX = text('an IP address with its prefix, such as 10.0.0.1/24', (value) => {

@@ -42,6 +42,19 @@ describe('events', () => {
 });
 
 describe('a VTEP', () => {
+  it.each([
+    [{ vni: 1 << 24 }, 'vni 16777216 is not a whole number from 0 to 16777215 (EINVAL)'],
+    [{ vni: undefined as unknown as number }, 'vni is missing: it is a whole number from 0 to 16777215'],
+    [{ port: 70_000 }, 'port 70000 is not a whole number from 1 to 65535'],
+    [{ ageing: -1 }, 'ageing -1 is not a whole number from 0'],
+    [{ maxAddresses: 0.5 }, 'maxAddresses 0.5 is not a whole number from 0'],
+    [{ fdbSize: 0 }, 'fdbSize 0 is not a whole number from 1'],
+    [{ mac: '01:00:5e:00:00:01' }, 'mac "01:00:5e:00:00:01" is not a MAC address of one host'],
+    [{ remotes: ['192.0.2'] }, 'dst "192.0.2" is not an IP address'],
+  ])('is not made with %j', (options, sentence) => {
+    expect(() => world(options)).toThrow(sentence);
+  });
+
   it('that is closed has ended, and has closed both ports', async () => {
     const w = world({ remotes: ['10.0.0.1'] });
     const closed: unknown[] = [];
