@@ -22,7 +22,8 @@ export class Links {
     let index = this.byIndex.indexOf(undefined, 1);
     if (index < 0) index = this.byIndex.length;
     if (index > this.tables.links.capacity) {
-      throw new Error(`there are ${index - 1} links, and room for no more (ENOSPC)`);
+      const most = index === 2 ? '1 link' : `${index - 1} links`;
+      throw new Error(`there is room for ${most} only (ENOSPC)`);
     }
     return this.adopt(new Link(this.tables, index, settings, ipv6, this.clock, isDual));
   }
