@@ -24,7 +24,8 @@ function address({ args }: LinkReading, next: () => string): void {
   }
 }
 
-const BY_IP = 'the TAP is an interface as any other: say it to `ip link set`';
+const AS_ANY = 'the TAP is an interface as any other: say it to';
+const BY_IP = `${AS_ANY} \`ip link set\``;
 
 export const INTERFACE_WORDS: Words<LinkReading> = {
   up: {
@@ -59,7 +60,8 @@ export const INTERFACE_WORDS: Words<LinkReading> = {
   name: {
     form: 'NAME',
     take: ({ args }, next) => {
-      if (args.name !== '') throw new UsageError(`"name" is refused: ${BY_IP} NAME name NEW; vtep follows`);
+      if (args.name !== '')
+        throw new UsageError(`"name" is refused: ${AS_ANY} \`ip link set NAME name NEW\`; vtep follows`);
       args.name = device(next(), 'NAME');
     },
     whole: true,

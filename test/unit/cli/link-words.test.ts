@@ -142,7 +142,10 @@ describe('link set', () => {
 
   it.each([
     ['vx0', 'nothing is said of what vx0 should be'],
-    ['vx0 name vx1', '"name" is refused: the TAP is an interface as any other: say it to `ip link set`'],
+    [
+      'vx0 name vx1',
+      '"name" is refused: the TAP is an interface as any other: say it to `ip link set NAME name NEW`',
+    ],
     ['vx0 netns x', '"netns" is refused'],
     ['up', 'NAME is missing'],
   ])('%s: %s', (text, sentence) => {
