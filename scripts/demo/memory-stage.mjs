@@ -46,10 +46,8 @@ export class MemoryStage {
   }
 
   async table({ vtep }) {
-    const lines = vtep.fdb
-      .list()
-      .map(({ mac, dst, state }) => `${mac} dst ${dst} self${state === 'learned' ? '' : ` ${state}`}`);
-    return lines.sort();
+    const line = ({ mac, dst, state }) => `${mac} dst ${dst} self${state === 'learned' ? '' : ` ${state}`}`;
+    return Array.from(vtep.fdb.list(), line).sort();
   }
 
   async speed(from, to) {

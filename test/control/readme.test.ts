@@ -32,6 +32,27 @@ describe('the library examples of the README', () => {
   });
 });
 
+/** With `npm run demo` root sees another one, which CI runs. */
+const DEMO_IN_MEMORY = `
+import { MemoryStage } from './scripts/demo/memory-stage.mjs';
+import { tell } from './scripts/demo/story.mjs';
+const stage = new MemoryStage();
+process.exitCode = await tell(stage);
+await stage.close();`;
+
+describe('the demo of who is not root', () => {
+  it('tells its story to the end', () => {
+    const words = ['--input-type=module', '-'];
+    const told = execFileSync(process.execPath, words, {
+      cwd: ROOT,
+      input: DEMO_IN_MEMORY,
+      encoding: 'utf8',
+    });
+    expect(told).toMatch(/What red learned {2}vtep\.fdb\.list\(\)\n( {2}.* dst 192\.0\.2\.\d self.*\n){4}/);
+    expect(told).toContain('All of it worked.');
+  });
+});
+
 describe('the tables of the README', () => {
   it('say what the differential tests show', async () => {
     await expect(withTables(README)).toMatchFileSnapshot('../../README.md');
