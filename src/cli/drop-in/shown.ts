@@ -41,8 +41,7 @@ export async function show(
 ): Promise<number> {
   const daemon = await Here.find(line.netns);
   if (!daemon) return HAND_OVER;
-  const all = await daemon.links(what.name, line.stats || undefined);
-  daemon.close();
+  const all = await daemon.links(what.name, line.stats || undefined).finally(() => daemon.close());
   if (all.length === 0) return HAND_OVER;
   const links = new Map(all.map((link) => [link.name, link]));
   const real = capture(ip, words);
