@@ -1,6 +1,6 @@
 /**
  * `vtep daemon`: the links of this network namespace, behind a control socket, until SIGINT, SIGTERM or `stop`. With
- * `-c FILE` they are as the file says, before the daemon is ready and again at each SIGHUP.
+ * `-c FILE` they are as the file says, before the daemon is ready and again at each SIGHUP, which else ends it too.
  */
 
 import { fstatSync, ftruncateSync, rmSync, statSync } from 'node:fs';
@@ -19,6 +19,7 @@ import { Daemon } from '../daemon/daemon.ts';
 import { serve } from '../daemon/server.ts';
 import { CARRYING_WORDS, type CarryingReading, defaultCarrying } from './carrying-words.ts';
 import { FormError, Grammar, named, UsageError, type Words } from './grammar.ts';
+import { signalled } from './signalled.ts';
 import { whole } from './values.ts';
 import { version } from './version.ts';
 import { carryOnUnheard } from './written.ts';
@@ -107,10 +108,7 @@ async function carry(reading: DaemonReading): Promise<number> {
   const path = socket ?? socketPath();
   const level = { level: carrying.logLevel };
   const log = logTo(process.stderr, level);
-  const signalled = new Promise<undefined>((end) => {
-    process.once('SIGINT', () => end(undefined));
-    process.once('SIGTERM', () => end(undefined));
-  });
+  const asked = signalled(file === undefined ? undefined : 'SIGHUP').then(() => undefined);
   process.on('SIGUSR2', () => log('info', 'SIGUSR2: `vtep -s link show` and `vtep fdb show` tell more'));
   carryOnUnheard();
   const workers = countWorkers(carrying);
@@ -144,7 +142,7 @@ async function carry(reading: DaemonReading): Promise<number> {
   }
   if (file !== undefined) process.on('SIGHUP', () => reload(configured, file, log));
   process.stdout.write(`vtep: daemon ready at ${server.path}\n`);
-  const failure = await Promise.race([signalled, held.stopped, plane.engine.ended]);
+  const failure = await Promise.race([asked, held.stopped, plane.engine.ended]);
   await held.close();
   await server.close();
   if (failure) log('error', failure);

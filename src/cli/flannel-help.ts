@@ -6,7 +6,7 @@ import { wrapped } from './grammar.ts';
 const ABOUT: Record<FlannelVerb, string> = {
   '': `A node of a flannel network (backend vxlan), whose nodes find each other in etcd: it takes a subnet, and programs a
 neighbour, a forwarding entry and a route for each of the others. It waits for etcd and for the network's config.
-SIGINT and SIGTERM end it and leave all in place, so that traffic goes on; \`vtep flannel leave\` takes it down.
+SIGINT, SIGTERM and SIGHUP end it and leave all in place, so that traffic goes on; \`vtep flannel leave\` takes it down.
 
 Options are written -opt V, --opt V or --opt=V, or come from the environment as flanneld has them, such as
 FLANNELD_ETCD_ENDPOINTS; the command line wins. A password is best there or in a file, as anybody may see words in \`ps\`.

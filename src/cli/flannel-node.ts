@@ -9,6 +9,7 @@ import { readNode } from './flannel-reading.ts';
 import { openRegistry, rememberedWords } from './flannel-registry.ts';
 import type { NodeReading } from './flannel-words.ts';
 import type { CliOptions } from './options.ts';
+import { signalled } from './signalled.ts';
 import { carryOnUnheard } from './written.ts';
 
 const MINUTE_S = 60;
@@ -18,9 +19,7 @@ export async function node(words: readonly string[], options: CliOptions): Promi
   const log = logTo(process.stderr, { level: reading.logLevel });
   refuseUnprivileged();
   carryOnUnheard();
-  const signalled = new Promise<NodeJS.Signals>((end) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => end(signal));
-  });
+  const asked = signalled();
   const socket = await NodeSocket.open(reading.state, (sentence) => log('warn', sentence));
   const flannel = new FlannelNode({
     ...partsOf(reading),
@@ -40,7 +39,7 @@ export async function node(words: readonly string[], options: CliOptions): Promi
     };
   });
   flannel.start();
-  const signal = await Promise.race([signalled, left]);
+  const signal = await Promise.race([asked, left]);
   await flannel.stop();
   await socket.close();
   if (signal) {

@@ -6,7 +6,7 @@ import { RUN_FORM } from './run-words.ts';
 
 export const RUN_HELP = `${wrapped(RUN_FORM)}
 
-Carries the frames of the TAP NAME in VXLAN until SIGINT or SIGTERM; SIGUSR2 prints the tables and counters.
+Carries the frames of the TAP NAME in VXLAN until SIGINT, SIGTERM or SIGHUP; SIGUSR2 prints the tables and counters.
 
 --offload takes auto, off, some of these words with commas between, or some not to use (nogso,nolro):
 ${Object.entries(OFFLOAD_MEANINGS)

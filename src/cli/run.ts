@@ -6,6 +6,7 @@ import { type OpenLink, openLink } from '../control/open-link.ts';
 import { FormError, RefusedWord, UsageError } from './grammar.ts';
 import { parseRun, RUN_FORM, type RunOptions } from './run-words.ts';
 import { describe } from './show.ts';
+import { signalled } from './signalled.ts';
 import { version } from './version.ts';
 import { carryOnUnheard } from './written.ts';
 
@@ -21,10 +22,7 @@ export async function run(words: string[]): Promise<number> {
 async function carry(words: string[]): Promise<number> {
   const options = parseRun(words);
   const log = logTo(process.stderr, { level: options.logLevel });
-  const signalled = new Promise<undefined>((resolve) => {
-    process.once('SIGINT', () => resolve(undefined));
-    process.once('SIGTERM', () => resolve(undefined));
-  });
+  const asked = signalled().then(() => undefined);
   let show = () => {};
   process.on('SIGUSR2', () => show());
   carryOnUnheard();
@@ -37,7 +35,7 @@ async function carry(words: string[]): Promise<number> {
   process.stdout.write(
     `vtep: ${name} ready: vni ${options.vni}, port ${options.port}, mtu ${mtu}, ${destinations}${workers > 1 ? `, ${workers} workers` : ''}\n`,
   );
-  const failure = await Promise.race([signalled, ended, ...(verbs ? [verbs.stopped] : [])]);
+  const failure = await Promise.race([asked, ended, ...(verbs ? [verbs.stopped] : [])]);
   show();
   show = () => {};
   await opened.close();

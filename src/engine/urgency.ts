@@ -29,16 +29,15 @@ export class Urgency {
 
   /**
    * After each batch from the TAP, with the clock's milliseconds (the low 32 bits of them): whether it was full, so that
-   * more may wait. True: it has just fallen behind.
+   * more may wait. True: it was, and the worker is behind.
    */
   note(isFull: boolean, milliseconds: number): boolean {
     const left = this.weight - ((milliseconds - this.last) >>> 0);
     this.last = milliseconds;
     this.weight = Math.min(Math.max(left, 0) + (isFull ? MEMORY : 0), BEHIND * MEMORY);
-    const wasUrgent = this.isUrgent;
-    if (!wasUrgent && this.weight === BEHIND * MEMORY) this.become(true);
-    else if (wasUrgent && this.weight === 0) this.become(false);
-    return this.isUrgent && !wasUrgent;
+    if (!this.isUrgent && this.weight === BEHIND * MEMORY) this.become(true);
+    else if (this.isUrgent && this.weight === 0) this.become(false);
+    return this.isUrgent && isFull;
   }
 
   private become(urgent: boolean): void {

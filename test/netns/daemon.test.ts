@@ -5,7 +5,7 @@
  *                                               └── 192.0.2.3 [ the kernel's vx1 10.1.0.3 ] c
  */
 import { once } from 'node:events';
-import { chmodSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -379,6 +379,14 @@ describe('the control socket', () => {
     daemon = new DaemonProcess(a, daemon.socket, []);
     await daemon.ready();
     expect(await daemon.verb('link show')).toBe('');
+  });
+
+  it.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)('leaves nothing at %s', async (signal) => {
+    const other = await DaemonProcess.start(lab, a);
+    await other.verb('link add vx7 id 7 dstport 8007');
+    expect(await other.end(signal)).toBe(0);
+    expect(existsSync(other.socket)).toBe(false);
+    expect(await devices(a)).not.toContain('vx7');
   });
 
   it.each([

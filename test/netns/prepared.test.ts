@@ -49,6 +49,12 @@ describe('a prepared TAP', () => {
     },
   );
 
+  it('is as it was when the terminal has closed', async () => {
+    const vtep = await VtepProcess.start(a, RUN);
+    expect((await vtep.stop('SIGHUP')).code).toBe(0);
+    expect(await state()).toBe(before);
+  });
+
   it('is as it was after `vtep run` was killed and came again', async () => {
     await kill(await VtepProcess.start(a, RUN));
     expect(await state()).toMatch(/02:00:00:00:00:42.*10\.0\.0\.1\/24.*fd00::1\/64/);
