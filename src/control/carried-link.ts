@@ -73,6 +73,7 @@ export class CarriedLink {
     this.path.ask(made.options, made.underlay);
     undo.push(plane.everySecond(() => this.path.look(this.options, this.underlay)));
     undo.push(plane.everySecond(() => this.trunk?.look()));
+    undo.push(plane.host.atMtu(() => this.lookAtMtu()));
     plane.whenBehind.set(made.link.index, () => this.makeRoom());
     undo.push(() => void plane.whenBehind.delete(made.link.index));
     undo.push(plane.everySecond(() => this.where.look(plane.host.watch, this.name)));
@@ -218,6 +219,11 @@ export class CarriedLink {
       await plane.carry(this.link.index, queues, merge, ways.sender.id, options.vni === NO_VNI);
       plane.say('info', `${options.name}: offloads: ${report}`);
     });
+  }
+
+  private lookAtMtu(): void {
+    this.path.lookAtMtu(this.options, this.underlay);
+    this.trunk?.lookAtMtu();
   }
 
   private makeRoom(): void {

@@ -7,6 +7,9 @@ import type { Tables } from '../tables/tables.ts';
 import { parseMac } from '../wire/address.ts';
 import type { Link } from './link.ts';
 
+/** A script may change many interfaces, and links be many. */
+const BETWEEN_MTUS_MS = 100;
+
 export class HostFollower {
   readonly watch = new HostWatch();
   /** Grows when this host's routes change. */
@@ -15,6 +18,9 @@ export class HostFollower {
   mtus = 0;
   /** By interface: `mtus` when it got its own. */
   private readonly mtusOf = new Map<number, number>();
+  private readonly whenMtu = new Set<() => void>();
+  private mtuTimer: NodeJS.Timeout | undefined;
+  private toldOfMtu = Number.NEGATIVE_INFINITY;
 
   constructor(tables: Tables) {
     this.watch.follow(EVERY_DEVICE, ownAddresses(tables));
@@ -23,8 +29,9 @@ export class HostFollower {
         this.routes++;
       },
       device: ({ index, mtu, kind, mac }, before) => {
-        if (before && before.mtu !== mtu && (kind !== 'tun' || mac === ''))
-          this.mtusOf.set(index, ++this.mtus);
+        if (!before || before.mtu === mtu || (kind === 'tun' && mac !== '')) return;
+        this.mtusOf.set(index, ++this.mtus);
+        this.tellOfMtu();
       },
       deviceGone: ({ index }) => this.mtusOf.delete(index),
     });
@@ -42,8 +49,25 @@ export class HostFollower {
     return () => this.watch.unfollow(tapIndex, listener);
   }
 
+  /** What to do when an interface has got another MTU; returns what ends that. */
+  atMtu(act: () => void): () => void {
+    this.whenMtu.add(act);
+    return () => this.whenMtu.delete(act);
+  }
+
   close(): void {
+    clearTimeout(this.mtuTimer);
     this.watch.close();
+  }
+
+  /** At once, and of several in a row at the end too. */
+  private tellOfMtu(): void {
+    const wait = this.toldOfMtu + BETWEEN_MTUS_MS - performance.now();
+    this.mtuTimer ??= setTimeout(() => {
+      this.mtuTimer = undefined;
+      this.toldOfMtu = performance.now();
+      for (const act of this.whenMtu) act();
+    }, wait).unref();
   }
 }
 

@@ -1,7 +1,8 @@
 /**
  * How large a packet the way to a link's remotes carries. The kernel knows it, by its interfaces' MTUs, its routes and by
- * what routers told it, which it forgets again: it is asked when datagrams did not fit, when the interface they
- * leave by got another MTU, when routes have changed, and once a minute.
+ * what routers told it, which it forgets again: it is asked when datagrams did not fit, when routes have changed, and
+ * once a minute; and at once when the interface they leave by got another MTU, as a sender who is told the old one keeps
+ * to it.
  */
 
 import { COUNTER } from '../tables/counters.ts';
@@ -44,11 +45,15 @@ export class PathWatch {
     const tooBig = this.tables.counters.get(this.link.index, COUNTER['too-big']);
     const isTurn = ++this.seconds % AGAIN_SECONDS === 0;
     const isRouted = ++this.sinceAsked >= ROUTES_SECONDS && this.host.routes !== this.routes;
-    const isOther = tooBig !== this.tooBig || this.host.hasOtherMtu(this.devices, this.mtus);
-    this.mtus = this.host.mtus;
-    if (!isTurn && !isRouted && !isOther) return;
+    if (!isTurn && !isRouted && tooBig === this.tooBig) return;
     this.tooBig = tooBig;
     this.ask(said, underlay);
+  }
+
+  /** An interface has got another MTU. */
+  lookAtMtu(said: Remotes, underlay: number): void {
+    if (this.host.hasOtherMtu(this.devices, this.mtus)) this.ask(said, underlay);
+    else this.mtus = this.host.mtus;
   }
 
   ask(said: Remotes, underlay: number): void {

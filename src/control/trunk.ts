@@ -133,6 +133,11 @@ export class Trunk {
     for (const { path, said } of this.members.values()) path.look(remotesOf(said, options), underlay);
   }
 
+  lookAtMtu(): void {
+    const { options, underlay } = this.owner;
+    for (const { path, said } of this.members.values()) path.lookAtMtu(remotesOf(said, options), underlay);
+  }
+
   /** Its TAP is up, or down. */
   follow(isUp: boolean): void {
     for (const { membership } of this.members.values()) membership?.follow(isUp);

@@ -25,6 +25,19 @@ done
 shows "mtu $((1500 - over))" eval 'on a ip link show vx0 | grep -o "mtu [0-9]*"'
 pings a 10.1.1.2
 pings a fd00::2
+
+# who sends more than the way carries is told of the way as it is, and not as it was a moment ago: that would stay
+for each in "b 4000" "a 5000"; do
+  set -- $each
+  ip -n router link set "to-$1" mtu "$2"
+  ip -n "$1" link set eth0 mtu "$2"
+  on "$1" ip link set vx0 mtu $(($2 - over))
+done
+for to in 10.1.1.2 fd00::2; do
+  becomes '1 received' eval "ip netns exec a ping -q -c 1 -W 0.2 -M want -s 4500 $to | grep -o '1 received'"
+  shows "mtu $((4000 - over))" eval "on a ip route get $to | grep -o 'mtu [0-9]*'"
+done
+
 ip -n router link set to-b mtu 1400
 ip -n b link set eth0 mtu 1400
 
