@@ -22,7 +22,7 @@ type Entries = Meant & { kind: 'entries' };
 
 export async function act(bridge: string, line: CommandLine, what: Fdb): Promise<number> {
   return withOurs(line, what.dev, async (daemon) => {
-    if (what.alsoBridge) {
+    if (what.alsoBridge && (what.verb === 'get' || isPort(bridge, line, what.dev))) {
       const status = real.run(bridge, [...line.options, 'fdb', what.verb, ...bridgesWords(what.words)]);
       if (status !== 0) return status;
     }
@@ -30,6 +30,12 @@ export async function act(bridge: string, line: CommandLine, what: Fdb): Promise
     await carryOut(daemon, what);
     return 0;
   });
+}
+
+/** Where there is no bridge the kernel passes over what is asked of its table, too. */
+function isPort(bridge: string, { netns }: CommandLine, dev: string): boolean {
+  const where = netns === undefined ? [] : ['-n', netns];
+  return real.capture(bridge, [...where, 'link', 'show', 'dev', dev]).out !== '';
 }
 
 /** For the bridge's own table: without what only a tunnel has. */
@@ -48,7 +54,7 @@ function tunnelsWords(words: readonly string[]): string[] {
 }
 
 async function carryOut(daemon: Here, what: Fdb): Promise<void> {
-  if (what.verb === 'flush') return void (await daemon.ask('fdb flush', parseFdbFlush(what.words)));
+  if (what.verb === 'flush') return flush(daemon, what.words);
   const { verb, args } = asRequest(what);
   if (verb === 'fdb append') return append(daemon, args);
   if (verb === 'fdb del') return remove(daemon, args);
@@ -77,6 +83,13 @@ export function requestOf(what: Fdb): EntryRequest | undefined {
     if (error instanceof UsageError || error instanceof Refusal) return undefined;
     throw error;
   }
+}
+
+/** Of a next hop group there is no entry here, so none goes. */
+async function flush(daemon: Here, words: readonly string[]): Promise<void> {
+  const at = words.indexOf('nhid');
+  const filter = parseFdbFlush(at < 0 ? words : words.toSpliced(at, 2));
+  if (at < 0) await daemon.ask('fdb flush', filter);
 }
 
 /** Where there is none, iproute2 ends with -2. */

@@ -56,7 +56,7 @@ export async function show(
     ];
     process.stdout.write(
       `${json(
-        byIndex(devices).map((each) => asVxlanKeys(each, links)),
+        byIndex(devices).map((each) => asVxlanKeys(each, links, line.details && knowsBypass(ip))),
         isPretty(line),
       )}\n`,
     );
@@ -141,13 +141,21 @@ function byIndex(all: Shown[]): Shown[] {
   return all.filter(({ ifname }) => ifname !== undefined).sort((a, b) => (a.ifindex ?? 0) - (b.ifindex ?? 0));
 }
 
-export function asVxlanKeys(shown: Shown, links: Links): Shown {
+/** The key `localbypass` is iproute2's from 6.5 on, which knows the word, too. */
+function knowsBypass(ip: string): boolean {
+  const { out, error } = capture(ip, ['link', 'help', 'vxlan']);
+  return `${out}${error}`.includes('localbypass');
+}
+
+export function asVxlanKeys(shown: Shown, links: Links, withBypass = false): Shown {
   const link = links.get(shown.ifname ?? '');
   if (!link) return shown;
   const counted = asCounted(shown, link);
   if (shown.linkinfo?.info_kind !== 'tun') return counted;
   const { linkinfo } = LINKS.json(link as never, DETAILS, false) as Required<Shown>;
-  return { ...counted, max_mtu: MAX_MTU.vxlan, linkinfo: { ...shown.linkinfo, ...linkinfo } };
+  const bypass = withBypass && { localbypass: link.localbypass ?? true };
+  const info_data = { ...(linkinfo.info_data as object), ...bypass };
+  return { ...counted, max_mtu: MAX_MTU.vxlan, linkinfo: { ...shown.linkinfo, ...linkinfo, info_data } };
 }
 
 const DETAILS = { json: true, pretty: false, details: true, stats: false, oneline: false };
