@@ -63,7 +63,7 @@ export function linkWords(link: Attributes): string {
     ...(link.localbypass === false ? ['nolocalbypass'] : []),
     ...on('suppress'),
     ...(link.innervlan && link.innervlan !== 'pass' ? [`innervlan ${link.innervlan}`] : []),
-    ...(link.reserved_bits === 'kernel' ? ['reserved_bits kernel'] : []),
+    ...((link.reserved_bits ?? 'ignore') === 'ignore' ? [] : [`reserved_bits ${link.reserved_bits}`]),
   ].join(' ');
 }
 

@@ -87,8 +87,15 @@ function dev(reading: LinkReading, next: () => string): void {
   reading.args[isName(reading) ? 'name' : 'dev'] = device(next(), 'dev');
 }
 
-function reservedBits(word: string): 'ignore' | 'kernel' {
-  return word === '0' ? 'ignore' : oneOf(word, 'reserved_bits', ['kernel', 'ignore']);
+/** Those that the kernel drops datagrams for, unless told otherwise. */
+export const KERNEL_BITS = '0xf7ffffff000000ff';
+
+function reservedBits(word: string): LinkArgs['reserved_bits'] {
+  if (!/^(0x[0-9a-f]{1,16}|0|[1-9]\d{0,18})$/i.test(word))
+    return oneOf(word, 'reserved_bits', ['kernel', 'ignore']);
+  const bits: `0x${string}` = `0x${BigInt(word).toString(16).padStart(16, '0')}`;
+  if (bits === KERNEL_BITS) return 'kernel';
+  return BigInt(bits) === 0n ? 'ignore' : bits;
 }
 
 export const NO_METADATA = 'a TAP hands over frames without the metadata that it needs';
@@ -170,7 +177,7 @@ export const VXLAN_WORDS: Words<LinkReading> = eachOnce({
   ...refused('gbp', `group policies are marks of packets; ${NO_METADATA}`),
   ...refused('gpe', `it carries other things than Ethernet frames; ${NO_METADATA}`),
   reserved_bits: {
-    form: 'ignore|kernel',
+    form: 'ignore|kernel|BITS',
     take: ({ args }, next) => {
       args.reserved_bits = reservedBits(next());
     },

@@ -3,6 +3,7 @@
 import { isIPv6 } from 'node:net';
 import { DEFAULT_RANGE } from '../io/source-ports.ts';
 import { isLinkLocal, parseMac } from '../wire/address.ts';
+import { type HeaderBits, RESERVED } from '../wire/vxlan.ts';
 import { DEFAULT_SETTINGS, NO_VNI } from './link.ts';
 import type { LinkOptions } from './link-options.ts';
 import type { LinkArgs } from './protocol.ts';
@@ -25,7 +26,7 @@ export function linkOptions(args: LinkArgs): LinkOptions {
     l2miss: args.l2miss ?? false,
     l3miss: args.l3miss ?? false,
     innerVlan: args.innervlan ?? DEFAULT_SETTINGS.innerVlan,
-    strictReserved: args.reserved_bits === 'kernel',
+    reservedBits: reservedBits(args.reserved_bits),
     localBypass: args.localbypass ?? DEFAULT_SETTINGS.localBypass,
     refusesOwn: DEFAULT_SETTINGS.refusesOwn,
     isTagged: DEFAULT_SETTINGS.isTagged,
@@ -86,4 +87,19 @@ function checkFamilies({ remotes = [], group, local, dev, udpcsum }: LinkArgs): 
   if (v6.length > 0 && udpcsum === false) {
     throw new Error('noudpcsum concerns IPv4; over IPv6 a datagram without checksum is not sent (EINVAL)');
   }
+}
+
+function reservedBits(said: LinkArgs['reserved_bits'] = 'ignore'): HeaderBits {
+  if (said === 'kernel') return RESERVED;
+  if (said === 'ignore') return DEFAULT_SETTINGS.reservedBits;
+  const bits = BigInt(said);
+  const high = Number(bits >> 32n) | 0;
+  const low = Number(bits & 0xffff_ffffn) | 0;
+  if ((high & ~RESERVED.high) | (low & ~RESERVED.low)) {
+    throw new Refusal(
+      'EINVAL',
+      `reserved_bits ${said} are not all reserved: those of 0x08000000ffffff00 are I and the VNI`,
+    );
+  }
+  return { high, low };
 }

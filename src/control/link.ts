@@ -7,6 +7,7 @@ import { EVENT } from '../tables/events.ts';
 import { endpoint, LINK_FLAG } from '../tables/links.ts';
 import type { Tables } from '../tables/tables.ts';
 import { formatIp, formatMac } from '../wire/address.ts';
+import type { HeaderBits } from '../wire/vxlan.ts';
 import { type FdbWatcher, LinkFdb } from './fdb.ts';
 import type { FdbOwner, Interfaces } from './fdb-entry.ts';
 import { LinkNeighbors, type NeighborOwner } from './neighbors.ts';
@@ -40,8 +41,8 @@ export interface LinkSettings {
    * go into the tunnel, and frames that come out with one are dropped. `drop`: tagged frames are dropped both ways.
    */
   innerVlan: 'pass' | 'strip' | 'drop';
-  /** Drop datagrams with reserved bits, as the kernel does; else they are ignored, as RFC 7348 asks. */
-  strictReserved: boolean;
+  /** Reserved bits that datagrams are dropped for: the kernel's are all; the rest is ignored, as RFC 7348 asks. */
+  reservedBits: HeaderBits;
   /** Frames for another link of this daemon, but for a VNI of a trunk, go straight there; else through the loopback. */
   localBypass: boolean;
   /** Drop datagrams of our own: none is meant for this link, so the underlay has brought them back. */
@@ -61,7 +62,7 @@ export const DEFAULT_SETTINGS: Omit<LinkSettings, 'vni'> = {
   l2miss: true,
   l3miss: true,
   innerVlan: 'pass',
-  strictReserved: false,
+  reservedBits: { high: 0, low: 0 },
   localBypass: true,
   refusesOwn: true,
   isTagged: false,
@@ -265,7 +266,6 @@ function flagsOf(settings: LinkSettings): number {
     (settings.shortCircuit ? LINK_FLAG.shortCircuit : 0) |
     (settings.innerVlan === 'strip' ? LINK_FLAG.stripTags : 0) |
     (settings.innerVlan === 'drop' ? LINK_FLAG.dropTags : 0) |
-    (settings.strictReserved ? LINK_FLAG.strictReserved : 0) |
     (settings.localBypass ? LINK_FLAG.localBypass : 0) |
     (settings.refusesOwn ? LINK_FLAG.refusesOwn : 0) |
     (settings.isTagged ? LINK_FLAG.tagged : 0)

@@ -67,7 +67,8 @@ export interface LinkArgs {
   external?: boolean;
   vnifilter?: boolean;
   localbypass?: boolean;
-  reserved_bits?: 'ignore' | 'kernel';
+  /** Which datagrams are dropped for: none, all, or those of a mask of 16 digits. */
+  reserved_bits?: 'ignore' | 'kernel' | `0x${string}`;
   innervlan?: 'pass' | 'strip' | 'drop';
   /** Of a new one: the interface's number. */
   index?: number;

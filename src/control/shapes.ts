@@ -112,6 +112,10 @@ const PREFIX = text('an IP address with its prefix, such as 10.0.0.1/24', (value
   return isIp(ip) && /^\d{1,3}$/.test(bits ?? '') && Number(bits) <= most && rest === undefined;
 });
 
+const HEADER_BITS = text('bits of the header, such as 0xf7ffffff000000ff', (value) =>
+  /^0x[0-9a-f]{16}$/.test(value),
+);
+
 export const LINK_SHAPES: Shapes<LinkArgs> = {
   name: NAME,
   id: VNI,
@@ -139,7 +143,7 @@ export const LINK_SHAPES: Shapes<LinkArgs> = {
   external: SWITCH,
   vnifilter: SWITCH,
   localbypass: SWITCH,
-  reserved_bits: oneOf('ignore', 'kernel'),
+  reserved_bits: either(oneOf('ignore', 'kernel'), HEADER_BITS),
   innervlan: oneOf('pass', 'strip', 'drop'),
   index: whole(1, MOST),
   mtu: whole(68, 65_485),

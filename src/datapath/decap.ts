@@ -23,11 +23,10 @@ const { rxFrames: RX_FRAMES, rxBytes: RX_BYTES } = COUNTER;
 const UNKNOWN_VNI = COUNTER['unknown-vni'];
 const DATAGRAM_SHORT = COUNTER['datagram-short'];
 const NO_VNI_FLAG = COUNTER['no-vni-flag'];
-const { HEADER_LENGTH, hasVni, hasReservedBits, readVni } = vxlan;
+const { HEADER_LENGTH, hasVni, hasBits, hasReservedBits, readVni } = vxlan;
 const { isGroup, readSourceHigh, readSourceLow, readType } = ethernet;
 const { isTag } = vlan;
-const { learning: LEARNING, suppress: SUPPRESS, strictReserved: STRICT_RESERVED } = LINK_FLAG;
-const { refusesOwn: REFUSES_OWN } = LINK_FLAG;
+const { learning: LEARNING, suppress: SUPPRESS, refusesOwn: REFUSES_OWN } = LINK_FLAG;
 const UNTAGGED = LINK_FLAG.stripTags | LINK_FLAG.dropTags;
 const { learned: LEARNED, sticky: STICKY } = FDB_FLAG;
 const SHORTEST = HEADER_LENGTH + ethernet.HEADER_LENGTH;
@@ -65,7 +64,9 @@ export function makeDecap(path: Datapath, batch: Batch): Decap {
   function deliver(i: number, at: number, link: number, now: number): void {
     const flags = links.flags(link);
     if (hasReservedBits(view, at)) {
-      if (flags & STRICT_RESERVED) return counters.add(link, COUNTER['reserved-bits'], 1);
+      if (hasBits(view, at, links.bitsHigh(link), links.bitsLow(link))) {
+        return counters.add(link, COUNTER['reserved-bits'], 1);
+      }
       counters.add(link, COUNTER['reserved-bits-ignored'], 1);
     }
     if (flags & REFUSES_OWN && own.isOwn(from0[i], from1[i], from2[i], from3[i], fromPort[i])) {

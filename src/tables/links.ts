@@ -3,6 +3,7 @@
  * index starts at 1.
  */
 
+import type { HeaderBits } from '../wire/vxlan.ts';
 import { OpenTable, type OpenTableMemory } from './open-table.ts';
 
 const WORDS = 16;
@@ -19,6 +20,9 @@ const PATH_MTU = 9;
 /** The second in which the last frame that did not fit was answered, and how many were in it. */
 const ANSWER_SECOND = 10;
 const ANSWERS = 11;
+/** Bits of the header that datagrams are dropped for. */
+const BITS_HIGH = 12;
+const BITS_LOW = 13;
 
 /** A sender that is told once knows; more in a second only serve whoever wants many. */
 const ANSWERS_MOST = 100;
@@ -31,8 +35,6 @@ export const LINK_FLAG = {
   proxy: 2,
   /** Answers what it knows, forwards what it does not, and snoops. */
   suppress: 4,
-  /** Drops a datagram with reserved bits, as the kernel does; else they are ignored and counted. */
-  strictReserved: 8,
   /** Tells of frames without a destination. */
   l2miss: 16,
   /** Tells of questions for neighbours that it does not know. */
@@ -50,6 +52,15 @@ export const LINK_FLAG = {
   /** On the TAP its frames have the tag of a VLAN: it is a VNI of a trunk. */
   tagged: 2048,
 } as const;
+
+export interface LinkValues {
+  vni: number;
+  flags: number;
+  port: number;
+  ageing: number;
+  maxAddresses: number;
+  reservedBits?: HeaderBits;
+}
 
 export interface LinksMemory {
   readonly words: Int32Array;
@@ -144,6 +155,15 @@ export class Links {
     return this.words[link * WORDS + PORT];
   }
 
+  /** Bits of the header that datagrams are dropped for, in its two words. */
+  bitsHigh(link: number): number {
+    return this.words[link * WORDS + BITS_HIGH];
+  }
+
+  bitsLow(link: number): number {
+    return this.words[link * WORDS + BITS_LOW];
+  }
+
   /** The largest inner packet that the path to its remotes carries; 0: nothing is known. */
   pathMtu(link: number): number {
     return this.words[link * WORDS + PATH_MTU];
@@ -177,16 +197,15 @@ export class Links {
     this.words[link * WORDS + MTU] = mtu;
   }
 
-  set(
-    link: number,
-    values: { vni: number; flags: number; port: number; ageing: number; maxAddresses: number },
-  ): void {
+  set(link: number, values: LinkValues): void {
     const at = link * WORDS;
     this.words[at + VNI] = values.vni;
     this.words[at + FLAGS] = values.flags;
     this.words[at + PORT] = values.port;
     this.words[at + AGEING] = values.ageing;
     this.words[at + MAX_ADDRESSES] = values.maxAddresses;
+    this.words[at + BITS_HIGH] = values.reservedBits?.high ?? 0;
+    this.words[at + BITS_LOW] = values.reservedBits?.low ?? 0;
   }
 
   /** Takes one of the addresses that `maxaddress` allows; false: none is left. */

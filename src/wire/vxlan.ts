@@ -28,9 +28,22 @@ export function readVni(view: DataView, at: number): number {
   return view.getInt32(at + 4) >>> 8;
 }
 
-/** Any bit set but I and those of the VNI. */
+/** Bits of the header's two words. */
+export interface HeaderBits {
+  readonly high: number;
+  readonly low: number;
+}
+
+/** Any bit but I and those of the VNI. */
+export const RESERVED: HeaderBits = { high: ~HEADER_WORD_0, low: 0xff };
+
 export function hasReservedBits(view: DataView, at: number): boolean {
-  return (view.getInt32(at) & ~HEADER_WORD_0) !== 0 || view.getUint8(at + 7) !== 0;
+  return hasBits(view, at, ~HEADER_WORD_0, 0xff);
+}
+
+/** Any of these set. */
+export function hasBits(view: DataView, at: number, high: number, low: number): boolean {
+  return ((view.getInt32(at) & high) | (view.getInt32(at + 4) & low)) !== 0;
 }
 
 export function writeHeader(view: DataView, at: number, vni: number): void {

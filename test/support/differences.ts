@@ -283,7 +283,11 @@ export const ATTRIBUTES: Record<string, Attribute> = {
     why: 'frames for another link of this host come out of it at once; with `nolocalbypass` they go through the loopback',
     only: 'nolocalbypass',
   },
-  reserved_bits: { beside: 'better', why: '`ignore` or `kernel`', only: 'reserved_bits kernel' },
+  reserved_bits: {
+    beside: 'better',
+    why: '`ignore`, `kernel`, or the bits that datagrams are dropped for, as the kernel takes them',
+    only: 'reserved_bits kernel',
+  },
   suppress: {
     beside: 'ours',
     why: 'answers ARP and neighbour solicitations it knows, forwards the rest; the kernel has it for ports of bridges',

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { expect } from 'vitest';
 import { DROP_REASONS } from '../../src/tables/counters.ts';
 import { Vtep, type VtepOptions } from '../../src/vtep.ts';
+import { RESERVED } from '../../src/wire/vxlan.ts';
 import { fromHex, toHex } from './bytes.ts';
 import { arp, BROADCAST, datagram, frame, ScriptedPort } from './frames.ts';
 import { advertisement, solicitation } from './nd.ts';
@@ -62,7 +63,7 @@ const options: fc.Arbitrary<Partial<VtepOptions>> = fc.record({
   innerVlan: fc.constantFrom('pass', 'strip', 'drop'),
   l2miss: fc.boolean(),
   l3miss: fc.boolean(),
-  strictReserved: fc.boolean(),
+  reservedBits: fc.constantFrom({ high: 0, low: 0 }, RESERVED),
   learning: fc.boolean(),
   maxAddresses: fc.nat(3),
   remotes: fc.constantFrom([], ['10.0.0.1'], ['10.0.0.1', '10.0.0.2', '10.0.0.3']),

@@ -38,7 +38,7 @@ export function checkFamily(args: LinkArgs, before: Partial<LinkArgs> = {}): voi
 /** Those that the kernel changes as a link runs, and ours, of which it knows nothing. */
 const CHANGED: readonly (keyof LinkArgs)[] = [
   ...(['name', 'id', 'remotes', 'group', 'local', 'dev', 'ttl', 'tos', 'df', 'flowlabel'] as const),
-  ...(['learning', 'ageing', 'localbypass', 'suppress', 'reserved_bits', 'innervlan'] as const),
+  ...(['learning', 'ageing', 'localbypass', 'suppress', 'innervlan'] as const),
   ...(['mtu', 'address', 'addresses', 'up'] as const),
 ];
 
@@ -51,9 +51,12 @@ export function changesOf({ srcport, ...args }: LinkArgs, link: LinkItem | undef
   const kept = isPorts ? 'srcport' : (Object.keys(args) as (keyof LinkArgs)[]).find(isKept);
   if (kept ?? args.ttl === 'inherit') {
     const word = kept ?? 'ttl inherit';
+    const isForGood = word === 'external' || word === 'vnifilter';
     throw new Refusal(
       'EOPNOTSUPP',
-      `${word} is not changed as a link runs, as with the kernel; \`vtep link set ${args.name} ${word} ...\` does`,
+      isForGood
+        ? `${word} is said when a link is made, and stays`
+        : `${word} is not changed as a link runs, as with the kernel; \`vtep link set ${args.name} ${word} ...\` does`,
     );
   }
   checkFamily(args, link);

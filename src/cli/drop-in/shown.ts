@@ -6,6 +6,7 @@
 import type { LinkItem } from '../../control/protocol.ts';
 import { json } from '../json.ts';
 import { innerBytes, LINKS, linkWords } from '../print-link.ts';
+import { KERNEL_BITS } from '../vxlan-words.ts';
 import type { CommandLine } from './command-line.ts';
 import { Here } from './here.ts';
 import type { Meant } from './meant.ts';
@@ -13,6 +14,7 @@ import { capture } from './real.ts';
 import { HAND_OVER } from './shim.ts';
 
 type Links = ReadonlyMap<string, LinkItem>;
+type LaterKeys = (link: LinkItem) => object;
 
 interface Way {
   bytes: number;
@@ -50,13 +52,14 @@ export async function show(
   const status = real.status || (tuns?.status ?? 0);
   if (status !== 0) process.stdout.write(real.out);
   else if (line.json) {
+    const later = line.details ? laterKeys(ip) : undefined;
     const devices = [
       ...parsed(real.out),
       ...parsed(tuns?.out ?? '').filter(({ ifname = '' }) => links.has(ifname)),
     ];
     process.stdout.write(
       `${json(
-        byIndex(devices).map((each) => asVxlanKeys(each, links, line.details && knowsBypass(ip))),
+        byIndex(devices).map((each) => asVxlanKeys(each, links, later)),
         isPretty(line),
       )}\n`,
     );
@@ -127,7 +130,7 @@ function asCounted(shown: Shown, link: LinkItem): Shown {
   return { ...shown, stats64: { ...stats64, rx, tx: inner(stats64.tx) } };
 }
 
-/** As iproute2 spells them; of bits that are reserved it knows nothing. */
+/** As iproute2 6.1 spells them; of bits that are reserved it knows nothing. */
 function kernelWords(link: LinkItem): string {
   return linkWords({ ...link, reserved_bits: undefined }).replace(' maxaddress ', ' maxaddr ');
 }
@@ -141,20 +144,25 @@ function byIndex(all: Shown[]): Shown[] {
   return all.filter(({ ifname }) => ifname !== undefined).sort((a, b) => (a.ifindex ?? 0) - (b.ifindex ?? 0));
 }
 
-/** The key `localbypass` is iproute2's from 6.5 on, which knows the word, too. */
-function knowsBypass(ip: string): boolean {
+/** Keys that iproute2 has from 6.5 and 6.14 on: it has the words in its help, too. */
+function laterKeys(ip: string): LaterKeys {
   const { out, error } = capture(ip, ['link', 'help', 'vxlan']);
-  return `${out}${error}`.includes('localbypass');
+  const knows = (word: string) => `${out}${error}`.includes(word);
+  const bits = ({ reserved_bits: said = 'ignore' }: LinkItem) =>
+    ({ ignore: '0', kernel: KERNEL_BITS })[said as string] ?? said;
+  return (link) => ({
+    ...(knows('reserved_bits') && { reserved_bits: bits(link) }),
+    ...(knows('localbypass') && { localbypass: link.localbypass ?? true }),
+  });
 }
 
-export function asVxlanKeys(shown: Shown, links: Links, withBypass = false): Shown {
+export function asVxlanKeys(shown: Shown, links: Links, later: LaterKeys = () => ({})): Shown {
   const link = links.get(shown.ifname ?? '');
   if (!link) return shown;
   const counted = asCounted(shown, link);
   if (shown.linkinfo?.info_kind !== 'tun') return counted;
   const { linkinfo } = LINKS.json(link as never, DETAILS, false) as Required<Shown>;
-  const bypass = withBypass && { localbypass: link.localbypass ?? true };
-  const info_data = { ...(linkinfo.info_data as object), ...bypass };
+  const info_data = { ...(linkinfo.info_data as object), ...later(link) };
   return { ...counted, max_mtu: MAX_MTU.vxlan, linkinfo: { ...shown.linkinfo, ...linkinfo, info_data } };
 }
 

@@ -31,3 +31,19 @@ becomes '[[138,3,40],[92,2,0]]' \
   eval 'on here ip -s -j link show vx0 | jq -c "[.[].stats64 | .rx, .tx | [.bytes, .packets, .errors]]"'
 shows '138 3 40,92 2 0' \
   eval 'on here ip -s link show vx0 | sed -n "/[RT]X:/{n;p}" | sed "s/  */ /g; s/^ //" | cut -d " " -f 1-3 | paste -sd,'
+
+# which bits these are, where the tool knows the word: of the others none costs a datagram
+if ours || ip link help vxlan 2>&1 | grep -q reserved_bits; then
+  for one in 0x77ffffff000000ff=2 0xf7dfffff000000ff=2 0xf7ffffff0000007e=3 0xf7ffffff000000ff=1 0=40; do
+    ends 0 on here ip link del vx0
+    ends 0 on here ip link add vx0 type vxlan id 66 dstport 4789 reserved_bits ${one%=*}
+    ip -n here link set vx0 address 02:00:00:00:00:aa up
+    datagram far 192.0.2.1 4789 0 64 $packets "0800000000004200$inner"
+    counted "came=${one#*=}" here
+    becomes $((40 - ${one#*=})) eval 'on here ip -s -j link show vx0 | jq .[].stats64.rx.errors'
+  done
+  ends 2 on here ip link set vx0 type vxlan reserved_bits 0xf7ffffff000000ff
+  for used in 0xffffffff000000ff 0xf7ffffff000001ff; do
+    ends 2 on here ip link add vx1 type vxlan id 67 dstport 4789 reserved_bits $used
+  done
+fi

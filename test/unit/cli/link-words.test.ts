@@ -52,6 +52,9 @@ describe('link add', () => {
     ['vx0 type vxlan id 1 reserved_bits kernel', { reserved_bits: 'kernel' }],
     ['vx0 type vxlan id 1 reserved_bits 0', { reserved_bits: 'ignore' }],
     ['vx0 type vxlan id 017 srcport 0x10 020', { id: 15, srcport: [16, 16] }],
+    ['vx0 type vxlan id 1 reserved_bits 0xf7ffffff000000ff', { reserved_bits: 'kernel' }],
+    ['vx0 type vxlan id 1 reserved_bits 0x77FFffff000000ff', { reserved_bits: '0x77ffffff000000ff' }],
+    ['vx0 type vxlan id 1 reserved_bits 129', { reserved_bits: '0x0000000000000081' }],
   ])('%s', (text, expected) => {
     expect(add(text)).toMatchObject(expected);
   });
@@ -114,7 +117,8 @@ describe('link add', () => {
     ['vx0 type vxlan id 7 external vnifilter', '"external" and id 7 exclude each other'],
     ['vx0 type vxlan id 1 sources known', 'sources "known" is refused'],
     ['vx0 type vxlan id 1 sources some', 'sources "some" is not known; it takes any or known'],
-    ['vx0 type vxlan id 1 reserved_bits 7', 'reserved_bits "7" is not known; it takes kernel or ignore'],
+    ['vx0 type vxlan id 1 reserved_bits all', 'reserved_bits "all" is not known; it takes kernel or ignore'],
+    ['vx0 type vxlan id 1 reserved_bits 0x10000000000000000', 'is not known; it takes kernel or ignore'],
     ['vx0 master br0 type vxlan id 1', '"master" is refused: the TAP is an interface as any other'],
     ['vx0 type vxlan id 1 bogus', 'the word "bogus" is not known'],
     ['vx0 type vxlan id 1 dev', '"dev" wants a value behind it'],
@@ -184,7 +188,7 @@ describe('what is printed', () => {
       ageing: fc.integer({ min: 1, max: 10_000 }),
       maxaddress: fc.integer({ min: 1, max: 10_000 }),
       innervlan: fc.constantFrom('pass', 'strip', 'drop'),
-      reserved_bits: fc.constantFrom('ignore', 'kernel'),
+      reserved_bits: fc.constantFrom('ignore', 'kernel', '0x0000000000000081'),
     },
     { requiredKeys: ['id', 'srcport', 'dstport', 'ageing'] },
   ) as fc.Arbitrary<LinkArgs & { id: number }>;

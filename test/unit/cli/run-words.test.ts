@@ -6,6 +6,7 @@ import { parseRun } from '../../../src/cli/run-words.ts';
 import { NoAddress } from '../../../src/cli/values.ts';
 import { ALL_OFFLOADS, NO_OFFLOADS } from '../../../src/control/offloads.ts';
 import { Refusal } from '../../../src/control/refusal.ts';
+import { RESERVED } from '../../../src/wire/vxlan.ts';
 
 const parse = (text: string) => parseRun(text.split(' '));
 
@@ -68,7 +69,8 @@ describe('the words', () => {
     ['vx0 id 42 maxaddress 7 ttl 9 mtu 1400 ageing 3', { maxAddresses: 7, ttl: 9, mtu: 1400, ageing: 3 }],
     ['vx0 id 42 df set', { df: 'set' }],
     ['vx0 id 42 df unset', { df: 'unset' }],
-    ['vx0 id 42 reserved_bits kernel', { strictReserved: true }],
+    ['vx0 id 42 reserved_bits kernel', { reservedBits: RESERVED }],
+    ['vx0 id 42 reserved_bits 0x81', { reservedBits: { high: 0, low: 0x81 } }],
     ['vx0 id 42 suppress proxy nolearning up', { suppress: true, proxy: true, learning: false, up: true }],
     ['vx0 id 42 learning', { learning: true }],
     ['vx0 id 42 --fdb-size 1000', { fdbSize: 1000 }],

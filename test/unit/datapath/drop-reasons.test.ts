@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import type { DropReason } from '../../../src/tables/counters.ts';
 import type { VtepOptions } from '../../../src/vtep.ts';
+import { RESERVED } from '../../../src/wire/vxlan.ts';
 import { arp, BROADCAST, datagram, frame } from '../../support/frames.ts';
 import { solicitation } from '../../support/nd.ts';
 import { A, B, OTHER, OWN, OWN_MAC, REMOTE, type World, world } from '../../support/world.ts';
@@ -67,8 +68,11 @@ const CASES: Record<Reason, Record<string, Case>> = {
     'VNI 0': datagramOf(datagram(0, frame(B, A))),
   },
   'reserved-bits': {
-    'a flag': datagramOf(datagram(42, frame(B, A), '88'), { strictReserved: true }),
-    'the last byte': datagramOf(datagram(42, frame(B, A), '08', '01'), { strictReserved: true }),
+    'a flag': datagramOf(datagram(42, frame(B, A), '88'), { reservedBits: RESERVED }),
+    'the last byte': datagramOf(datagram(42, frame(B, A), '08', '01'), { reservedBits: RESERVED }),
+    'one of a mask': datagramOf(datagram(42, frame(B, A), '0a', '01'), {
+      reservedBits: { high: 0x0200_0000, low: 0 },
+    }),
   },
   'own-datagram': {
     'from our address and port': { happens: (w) => w.back(datagram(42, frame(B, A)), OWN, 50_000) },
