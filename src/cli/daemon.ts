@@ -90,20 +90,22 @@ function defaultReading(): DaemonReading {
 
 export async function daemon(words: readonly string[]): Promise<number> {
   const { file } = parse(words);
-  const said = file === undefined ? [] : await wordsOf(file);
-  return carry(parse([...said, ...words]));
+  if (file === undefined) return carry(parse(words));
+  const { readText } = await import('../config/file.ts');
+  const text = await readText(file); // once: it may be a pipe
+  return carry(parse([...(await wordsOf(file, text)), ...words]), text);
 }
 
 /** What a file says of the engine and the log, as words; those of the command line come after, and win. */
-async function wordsOf(file: string): Promise<string[]> {
+async function wordsOf(file: string, text: string): Promise<string[]> {
   const { readSound } = await import('../config/read.ts');
-  const { readText } = await import('../config/file.ts');
-  const { engine, log } = readSound(file, await readText(file));
+  const { engine, log } = readSound(file, text);
   const level = log.level === undefined ? [] : ['--log-level', log.level];
   return [...Object.entries(engine).flatMap(([key, value]) => [`--${key}`, String(value)]), ...level];
 }
 
-async function carry(reading: DaemonReading): Promise<number> {
+/** `text`: of its file. */
+async function carry(reading: DaemonReading, text?: string): Promise<number> {
   const { carrying, socket, links, remotes, untilEmpty, file } = reading;
   const path = socket ?? socketPath();
   const level = { level: carrying.logLevel };
@@ -134,7 +136,7 @@ async function carry(reading: DaemonReading): Promise<number> {
   if (isOurs(logPath(path))) ftruncateSync(2); // of those before us
   try {
     takeBackAll();
-    if (file !== undefined) await (await configured()).start();
+    if (text !== undefined) await (await configured()).start(text);
   } catch (error) {
     await server.close();
     await held.close();

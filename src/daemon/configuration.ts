@@ -55,24 +55,19 @@ export class Configuration {
   }
 
   /** Its own file for the first time: by that the engine was made, but for what the command line had otherwise. */
-  start(): Promise<number> {
+  start(text: string): Promise<number> {
     const name = this.path ?? DEFAULT_PATH;
-    return this.inTurn(async () => {
-      const text = await readText(name);
-      return this.become(name, text, readSound(name, text));
-    });
+    return this.inTurn(async () => this.become(name, text, readSound(name, text)));
   }
 
   /** `text`: of another file than its own, which whoever asks has read; resolves to how many steps it took. */
-  reload({ text, path }: { text?: string; path?: string }): Promise<number> {
+  async reload({ text, path }: { text?: string; path?: string }): Promise<number> {
     if (text === undefined && path !== undefined) {
       throw new Refusal('EINVAL', `path ${path} needs text: a daemon reads no other file than its own`);
     }
-    return this.inTurn(async () => {
-      const name = path ?? (text === undefined ? (this.path ?? DEFAULT_PATH) : 'the configuration');
-      const wanted = text ?? (await readText(name));
-      return this.become(name, wanted, this.readFitting(name, wanted));
-    });
+    const name = path ?? (text === undefined ? (this.path ?? DEFAULT_PATH) : 'the configuration');
+    const wanted = text ?? (await readText(name)); // before its turn: a pipe may take any time
+    return this.inTurn(async () => this.become(name, wanted, this.readFitting(name, wanted)));
   }
 
   /** Without mistakes, and without what cannot be while the daemon runs. */

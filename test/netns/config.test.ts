@@ -3,7 +3,9 @@
  *
  *   a [ vx0 10.0.0.1, and others ] 192.0.2.1 ──┬── 192.0.2.2 [ the kernel's vx0 10.0.0.2, vx1 10.1.0.2 ] b
  */
-import { writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { renameSync, rmSync, writeFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DaemonProcess } from '../support/daemon-process.ts';
@@ -124,6 +126,30 @@ describe('a daemon with a file', () => {
     daemon.child.kill('SIGHUP');
     await waitFor(() => daemon.stderr.includes(':1:19: id "fortytwo" is not'), 'the mistake to be told');
     expect(await a.ping('10.0.0.2')).toBe(2);
+  });
+
+  it('waits for a file that nobody writes yet, and carries out verbs meanwhile', async () => {
+    const pipe = `${file}.pipe`;
+    await a.run('mkfifo', pipe);
+    renameSync(pipe, file);
+    const said = daemon.stderr.length;
+    daemon.child.kill('SIGHUP');
+    await daemon.verb('link set vx0 ageing 7');
+    expect(await daemon.verb('-d link show vx0')).toContain(' ageing 7 ');
+    await writeFile(file, FIRST);
+    await waitFor(() => daemon.stderr.slice(said).includes('is in force'), 'the file to be in force');
+    expect(await daemon.verb('-d link show vx0')).not.toContain(' ageing 7 ');
+    rmSync(file);
+  });
+
+  it('begins with a file that can be read once', async () => {
+    const socket = join(lab.folder(), 'once.sock');
+    const words = `"${process.execPath}" "${MAIN}" daemon --socket ${socket} -c <(echo "links: {once: {id: 88, dstport: 4999}}")`;
+    const shell = a.spawn('bash', '-c', `exec ${words}`);
+    await once(shell.stdout as NodeJS.ReadableStream, 'data');
+    expect(await devices(a)).toContain('once');
+    shell.kill();
+    await once(shell, 'close');
   });
 
   it('knows a device by any of its names, and changes nothing for that', async () => {
