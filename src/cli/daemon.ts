@@ -129,7 +129,7 @@ async function carry(reading: DaemonReading, text?: string): Promise<number> {
     if (configuration?.busy && !isFree) return configuration.busy.then(() => dispatch(verb, args, gone));
     return held.dispatch(verb, args, gone);
   };
-  const server = await serve(path, version(), dispatch, () => held.endIfEmpty()).catch(async (error) => {
+  const server = await serve(path, version(), dispatch, () => held.linger?.start()).catch(async (error) => {
     await held.close();
     throw error;
   });

@@ -16,11 +16,9 @@ import {
   SHOW_SHAPES,
   VNI_SHAPES,
 } from '../control/shapes.ts';
+import { Linger } from './linger.ts';
 import { Links } from './links.ts';
 import { Monitors } from './monitors.ts';
-
-/** Whoever deletes the last link may make another next: `ip link del vx0; ip link add vx0 ...`. */
-const LINGER_MS = 2_000;
 
 /** What an entry cannot be without. */
 const ENTRY_KEYS = ['dev', 'mac'] as const;
@@ -31,7 +29,8 @@ export class Daemon {
   /** Resolves when it is to end: `stop` was said. */
   readonly stopped: Promise<undefined>;
   private readonly plane: Dataplane;
-  private readonly untilEmpty: boolean;
+  /** None: it goes on without links. */
+  readonly linger: Linger | undefined;
   private stop: () => void = () => {};
   private readonly closed: Promise<void>;
   /** Says that all is gone, to who asked for it. */
@@ -40,19 +39,25 @@ export class Daemon {
   /** `untilEmpty`: it ends soon after its last link, or after who has started it and made none. */
   constructor(plane: Dataplane, untilEmpty: boolean) {
     this.plane = plane;
-    this.untilEmpty = untilEmpty;
-    this.links = new Links(plane, this.monitors, () => this.endIfEmpty());
+    this.links = new Links(plane, this.monitors, () => this.linger?.restart());
     this.stopped = new Promise((resolve) => {
       this.stop = () => resolve(undefined);
     });
+    if (untilEmpty)
+      this.linger = new Linger(
+        () => this.links.isEmpty,
+        () => this.endIfEmpty(),
+      );
     this.closed = new Promise((resolve) => {
       this.end = resolve;
     });
   }
 
-  /** Soon, as the next link may be on its way. */
-  endIfEmpty(): void {
-    if (this.untilEmpty) setTimeout(() => this.links.isEmpty && this.stop(), LINGER_MS).unref();
+  /** A link that is being made is waited for. */
+  private endIfEmpty(): void {
+    this.plane.turns.takeAlone('the daemon', async () => {
+      if (this.links.isEmpty) this.stop();
+    });
   }
 
   /** For the control socket: carries a verb out. */

@@ -9,6 +9,7 @@
 
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { NoDaemon } from '../../control/client.ts';
 import type { LinkItem, Verb, Verbs } from '../../control/protocol.ts';
 import { Refusal } from '../../control/refusal.ts';
 import { folderOfUser, namespaceInode, socketPath } from '../../control/socket-path.ts';
@@ -64,7 +65,7 @@ export class Here {
     if (Here.held?.netns === netns && Here.held) return Here.held;
     const path = socketPath(netns);
     const daemon = await Daemon.at(path);
-    const own = daemon && (await memberOf(daemon, true, namespaceInode(netns)));
+    const own = daemon && (await memberOf(daemon, true, namespaceInode(netns)).catch(endedMember));
     const others = socketsBut(path);
     const here = own || others.length > 0 ? new Here(netns, own, others) : undefined;
     if (Here.isHeld) Here.held = here;
@@ -189,6 +190,11 @@ async function memberOf(daemon: Daemon, isOwn: boolean, inode: number): Promise<
   const guests = new Map(moved.filter(isHere).map((link) => [link.moved?.name ?? link.name, link.name]));
   const away = new Set(moved.filter((link) => !isHere(link)).map(({ name }) => name));
   return { daemon, isOwn, guests, away };
+}
+
+/** A daemon that ends just now has no links any more. */
+function endedMember(error: unknown): undefined {
+  if (!(error instanceof NoDaemon)) throw error;
 }
 
 /** Undefined: there is none, or it has nothing here. */
