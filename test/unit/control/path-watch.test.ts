@@ -39,25 +39,39 @@ function pathOf(index: number): PathWatch {
 }
 
 const getsMtu = (device: Device, mtu: number) => host.watch.tell({ ...device, mtu });
-const look = (underlay = 0) => path.look(REMOTES, underlay);
 
-it('is asked once when the interface that datagrams leave by gets another MTU', () => {
-  look();
+/** Interfaces get other MTUs, and what is to be done then is done. */
+async function afterMtus(act: () => void, underlay = 0): Promise<void> {
+  const told = new Promise<void>((resolve) => {
+    const end = host.atMtu(() => {
+      path.lookAtMtu(REMOTES, underlay);
+      end();
+      resolve();
+    });
+  });
+  act();
+  await told;
+}
+
+it('is asked once when the interface that datagrams leave by gets another MTU', async () => {
+  path.look(REMOTES, 0);
   expect(asked).toBe(0);
-  getsMtu(LOOPBACK, 9000);
-  look();
-  look();
+  await afterMtus(() => {
+    getsMtu(LOOPBACK, 9000);
+    getsMtu(LOOPBACK, 8000);
+  });
+  path.look(REMOTES, 0);
   expect(asked).toBe(1);
 });
 
-it('is not asked for that of another interface, until datagrams leave by that one', () => {
-  getsMtu(OTHER, 9000);
-  look();
+it('is not asked for that of another interface, until datagrams leave by that one', async () => {
+  await afterMtus(() => getsMtu(OTHER, 9000));
   expect(asked).toBe(0);
   path.ask(REMOTES, LOOPBACK.index);
-  getsMtu(OTHER, 8000);
-  getsMtu(LOOPBACK, 8000);
-  look(LOOPBACK.index);
+  await afterMtus(() => {
+    getsMtu(OTHER, 8000);
+    getsMtu(LOOPBACK, 8000);
+  }, LOOPBACK.index);
   expect(asked).toBe(2);
 });
 
