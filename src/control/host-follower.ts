@@ -62,7 +62,7 @@ export class HostFollower {
 
   /** At once, and of several in a row at the end too. */
   private tellOfMtu(): void {
-    const wait = this.toldOfMtu + BETWEEN_MTUS_MS - performance.now();
+    const wait = Math.max(0, this.toldOfMtu + BETWEEN_MTUS_MS - performance.now());
     this.mtuTimer ??= setTimeout(() => {
       this.mtuTimer = undefined;
       this.toldOfMtu = performance.now();
