@@ -11,6 +11,7 @@ import { Tables, type TablesMemory } from '../tables/tables.ts';
 import { Ways } from '../tables/ways.ts';
 import { BATCH, Carrier } from './carrier.ts';
 import { CompilerPace, tuneCompiler } from './compiler.ts';
+import { Moderation } from './moderation.ts';
 import type { Order, Report } from './orders.ts';
 import { Urgency } from './urgency.ts';
 
@@ -36,6 +37,9 @@ const RECEIVER = 1 << 16;
 const WAKE = 1 << 17;
 const WRITABLE = WAKE + 1;
 
+/** For frames to gather; the kernel adds half as much. */
+const REST_MS = 0.1;
+
 class DataPlaneWorker {
   private readonly plan: WorkerPlan;
   private readonly addon = native();
@@ -43,6 +47,7 @@ class DataPlaneWorker {
   private readonly carrier: Carrier;
   private readonly urgency: Urgency;
   private readonly pace = new CompilerPace();
+  private readonly moderation = new Moderation();
   private readonly epoll: number;
   /** As `pollWait` fills it: the clock's seconds, its milliseconds, then what rings, and how. */
   private readonly ready = new Int32Array(2 + 2 * 16);
@@ -68,7 +73,7 @@ class DataPlaneWorker {
   }
 
   run(): void {
-    const { addon, epoll, plan, tables, carrier, pace, ready } = this;
+    const { addon, epoll, plan, tables, carrier, pace, moderation, ready } = this;
     this.takeOrders();
     while (Atomics.load(plan.stop, 0) === 0) {
       const count = addon.pollWait(epoll, ready, plan.busyPoll);
@@ -76,6 +81,7 @@ class DataPlaneWorker {
       tables.rounds.begin();
       for (let i = 0; i < count; i++) this.serve(ready[2 + 2 * i], ready[0]);
       if (!carrier.isBlocked) tables.rounds.end();
+      if (moderation.isRestDue() && plan.busyPoll === 0) Atomics.wait(plan.stop, 0, 0, REST_MS);
     }
     addon.closeFd(epoll);
   }
@@ -94,6 +100,7 @@ class DataPlaneWorker {
     const { carrier } = this;
     if (carrier.isBlocked) return this.pause(link);
     const frames = carrier.out(link, now);
+    this.moderation.note(frames, this.ready[1]);
     if (this.urgency.note(frames >= BATCH, this.ready[1])) this.tellBehind(link);
     if (this.ways?.areWanted()) report({ kind: 'ways wanted' });
     if (frames === 0) this.checkEnd(link);
@@ -110,7 +117,7 @@ class DataPlaneWorker {
   private back(id: number, now: number): void {
     const receiver = this.receivers[id];
     // told in the same round in which it was left
-    if (receiver) this.carrier.back(receiver.udp, receiver.endpoint, now);
+    if (receiver) this.moderation.noteBack(this.carrier.back(receiver.udp, receiver.endpoint, now));
   }
 
   private pause(link: number): void {
