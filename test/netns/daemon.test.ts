@@ -193,13 +193,13 @@ const monitorWords = (daemon: DaemonProcess) => [MAIN, '--socket', daemon.socket
 
 /** Python: many connections that something is said at, and that stay; what the last one is answered. */
 const STAYING = `
-import socket, sys, time
+import socket, sys
 all = [socket.socket(socket.AF_UNIX) for _ in range(100)]
 for each in all:
     each.connect(sys.argv[1])
     each.send(b"x")
 print(all[-1].recv(4096).decode(), flush=True)
-time.sleep(60)
+sys.stdin.read()
 `;
 
 describe('the control socket', () => {

@@ -18,7 +18,7 @@ if role == "send":
     s.connect((address, port))
     print("ready", flush=True)
     while not asked_to_stop() or (sent <= rate and time.monotonic() < end):
-        time.sleep(0.001)
+        time.sleep(0.001)  # some are due each millisecond; a core that spins would be missing to the tunnel
         due = int((time.monotonic() - began) * rate) - sent
         for _ in range(min(due, BURST_MOST)):
             s.send(sent.to_bytes(4, "big") + b"x" * 60)
